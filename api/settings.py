@@ -1,0 +1,128 @@
+"""Settings: environment variables with the prefix SHOWME_, read once."""
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PREFIX = "SHOWME_"
+
+
+class SettingError(Exception):
+    """A setting with a wrong value; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    data_dir: Path = Path(".showme")
+    database_url: str = ""
+    migrate_url: str = ""
+    store_url: str = ""
+    secret_key: str = field(default="", repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8080
+    public_url: str = ""
+    ffmpeg: str = ""
+    ffprobe: str = ""
+    log_format: str = "readable"
+    log_level: str = "info"
+    smtp_url: str = field(default="", repr=False)
+    mail_from: str = "showme@localhost"
+    quick_slots: int = 2
+    long_slots: int = 1
+    pool_size: int = 10
+    media_url_life_s: int = 8 * 3600
+    upload_life_days: int = 7
+    part_size_bytes: int = 8 * 1024 * 1024
+    max_upload_bytes: int = 4 * 1024**3
+    max_duration_ms: int = 60 * 60 * 1000
+
+    @property
+    def embedded_database(self) -> bool:
+        return not self.database_url
+
+    @property
+    def base_url(self) -> str:
+        """Where clients reach the API, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    @property
+    def store(self) -> str:
+        return self.store_url or f"file:{self.data_dir.resolve() / 'store'}"
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings.
+
+    Raises:
+        SettingError: a value cannot be used, or a name with our prefix is not a setting.
+    """
+    values = {k.removeprefix(PREFIX).lower(): v for k, v in (environ or os.environ).items() if k.startswith(PREFIX)}
+    fields = Settings.__dataclass_fields__
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise SettingError(f"{PREFIX}{unknown[0].upper()} is not a setting of Showme.")
+    parsed = {name: _parse(name, fields[name].type, value) for name, value in values.items() if value != ""}
+    settings = Settings(**parsed)
+    _check(settings)
+    return settings
+
+
+def _parse(name: str, kind: object, value: str) -> str | int | Path:
+    if kind in (int, "int"):
+        if not re.fullmatch(r"\d{1,15}", value):
+            raise SettingError(f"{PREFIX}{name.upper()} must be a whole number, but is {value!r}.")
+        return int(value)
+    return Path(value) if kind in (Path, "Path") else value
+
+
+def _check(settings: Settings) -> None:
+    for name in ("database_url", "migrate_url"):
+        url = getattr(settings, name)
+        if url and not url.startswith("postgresql+asyncpg://"):
+            raise SettingError(f"{PREFIX}{name.upper()} must begin with postgresql+asyncpg://.")
+    if not 0 < settings.port < 65536:
+        raise SettingError(f"{PREFIX}PORT must be between 1 and 65535, but is {settings.port}.")
+    if settings.log_format not in ("readable", "json"):
+        raise SettingError(f"{PREFIX}LOG_FORMAT must be readable or json, but is {settings.log_format!r}.")
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise SettingError(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
+    if settings.secret_key and len(settings.secret_key) < 32:
+        raise SettingError(f"{PREFIX}SECRET_KEY must have 32 characters or more.")
+    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
+        raise SettingError(f"{PREFIX}PUBLIC_URL must begin with http:// or https://.")
+    if min(settings.quick_slots, settings.long_slots, settings.pool_size) < 1:
+        raise SettingError(f"{PREFIX}QUICK_SLOTS, {PREFIX}LONG_SLOTS and {PREFIX}POOL_SIZE must be 1 or more.")
+    if settings.part_size_bytes < 5 * 1024 * 1024:
+        raise SettingError(f"{PREFIX}PART_SIZE_BYTES must be 5242880 (5 MiB) or more.")
+
+
+def secret_key(settings: Settings) -> bytes:
+    """Return the secret that signs tokens and URLs: the setting, or one made once and kept in the data folder."""
+    if settings.secret_key:
+        return settings.secret_key.encode()
+    path = settings.data_dir / "secret_key"
+    if not path.exists():
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        _write_once(path, secrets.token_hex(32))
+    return path.read_text().strip().encode()
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file that only its owner reads; two processes that start at once agree on one."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()

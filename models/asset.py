@@ -1,0 +1,132 @@
+"""Uploads bring bytes in; an asset is the video they become, with its renditions."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Stateful, Tenant, belongs_to, moves, now, of_org, one_of
+
+PURPOSES = ("response", "prompt", "model_answer", "critique_reply", "attachment")
+
+
+class Asset(Stateful):
+    """`width` and `height` are upright. `problem_code` is one of the media problems' codes."""
+
+    __tablename__ = "asset"
+    MOVES = moves(
+        uploading="processing failed deleted",
+        processing="playable ready failed deleted",
+        playable="ready failed deleted",
+        ready="processing deleted",
+        failed="processing deleted",
+        deleted="",
+    )
+
+    owner_id: Mapped[UUID]
+    purpose: Mapped[str]
+    state: Mapped[str] = mapped_column(default="uploading")
+    renditions_pending: Mapped[bool] = mapped_column(default=False)
+    content_type: Mapped[str] = mapped_column(default="")
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None]  # of the source, base64, as the worker read it
+    duration_ms: Mapped[int | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    problem_code: Mapped[str | None]
+    problem_detail: Mapped[str | None]  # for the operator
+    facts: Mapped[dict[str, Any] | None]  # what the probe found
+    storyboard: Mapped[bool] = mapped_column(default=False)
+    poster: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    processing_at: Mapped[datetime | None]
+    playable_at: Mapped[datetime | None]
+    ready_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    bright_spot_id: Mapped[UUID | None]  # of a clip: what it was cut for
+
+    __table_args__ = (
+        of_org(),
+        belongs_to("owner_id", "person"),
+        belongs_to("bright_spot_id", "bright_spot", cyclic=True),
+        one_of("purpose", (*PURPOSES, "clip")),
+        one_of("state", MOVES),
+        CheckConstraint("state <> 'failed' OR problem_code IS NOT NULL", name="problem"),
+        Index("ix_asset_owner", "org_id", "owner_id"),
+        Index("ix_asset_unfinished", "org_id", "state", postgresql_where=text("state = 'processing'")),
+    )
+
+
+class Rendition(Tenant):
+    """One object of an asset. `index` holds its byte ranges (of an HLS one), from which playlists are written."""
+
+    __tablename__ = "rendition"
+
+    asset_id: Mapped[UUID]
+    name: Mapped[str]
+    kind: Mapped[str]
+    key: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    index: Mapped[dict[str, Any] | None]
+
+    __table_args__ = (
+        belongs_to("asset_id", "asset", cascade=True),
+        one_of("kind", ("progressive", "video", "audio")),
+        Index("uq_rendition_name", "org_id", "asset_id", "name", unique=True),
+    )
+
+
+class Upload(Stateful):
+    __tablename__ = "upload"
+    MOVES = moves(open="completed aborted expired", completed="", aborted="", expired="")
+
+    asset_id: Mapped[UUID]
+    person_id: Mapped[UUID]
+    purpose: Mapped[str] = mapped_column(default="response")
+    state: Mapped[str] = mapped_column(default="open")
+    filename: Mapped[str]
+    content_type: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    duration_ms: Mapped[int | None]
+    part_size_bytes: Mapped[int]
+    part_count: Mapped[int]
+    multipart_id: Mapped[str]
+    sha256: Mapped[str | None]  # of the whole file, as the client claims it, base64
+    assignment_id: Mapped[UUID | None]
+    prompt_id: Mapped[UUID | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+    checked_at: Mapped[datetime | None]  # when the sweeper last listed its parts
+
+    __table_args__ = (
+        belongs_to("asset_id", "asset"),
+        belongs_to("person_id", "person"),
+        belongs_to("assignment_id", "assignment"),
+        belongs_to("prompt_id", "prompt"),
+        one_of("purpose", PURPOSES),
+        one_of("state", MOVES),
+        CheckConstraint("size_bytes > 0", name="size_bytes"),
+        Index("ix_upload_person", "org_id", "person_id", "state"),
+        Index("uq_upload_asset", "org_id", "asset_id", unique=True),
+        Index("ix_upload_open", "expires_at", postgresql_where=text("state = 'open'")),
+    )
+
+
+class UploadPart(Tenant):
+    """A part a URL was signed for with a checksum: completing on S3 needs it again."""
+
+    __tablename__ = "upload_part"
+
+    upload_id: Mapped[UUID]
+    part_number: Mapped[int]
+    checksum_sha256: Mapped[str]
+
+    __table_args__ = (
+        belongs_to("upload_id", "upload", cascade=True),
+        Index("uq_upload_part_number", "org_id", "upload_id", "part_number", unique=True),
+    )

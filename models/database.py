@@ -1,0 +1,98 @@
+"""The engine, and the session of one tenant: `BEGIN` and the tenant go to the server in one call."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import event as sa_event
+from sqlalchemy import inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session as OrmSession
+
+from models.base import Stateful
+from models.event import Event
+
+
+class Database:
+    """A pool of connections as the plain application role."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        # AUTOCOMMIT leaves BEGIN and COMMIT to `_transaction`, which sends the tenant along with BEGIN.
+        self.engine: AsyncEngine = create_async_engine(
+            url, isolation_level="AUTOCOMMIT", pool_size=pool_size, max_overflow=pool_size, pool_timeout=10
+        )
+
+    async def dispose(self) -> None:
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def tenant(self, org_id: UUID, actor_id: UUID | None = None) -> AsyncGenerator[AsyncSession]:
+        """Open one transaction that sees this organization only, and commit it at the end.
+
+        Any exception rolls all of it back, jobs deferred in it too. `actor_id` signs the events.
+        """
+        async with self._transaction(f"SET LOCAL app.org = '{UUID(str(org_id))}'") as session:
+            session.info["org_id"] = org_id
+            session.info["actor_id"] = actor_id
+            yield session
+
+    @asynccontextmanager
+    async def without_tenant(self) -> AsyncGenerator[AsyncSession]:
+        """Open a transaction that sees no tenant's rows: for health, and for the audited functions."""
+        async with self._transaction() as session:
+            yield session
+
+    @asynccontextmanager
+    async def _transaction(self, setting: str = "") -> AsyncGenerator[AsyncSession]:
+        async with self.engine.connect() as connection:
+            raw = await _driver(connection)
+            try:
+                await raw.execute(f"BEGIN; {setting}")
+                async with AsyncSession(connection, expire_on_commit=False) as session:
+                    yield session
+                    await session.flush()
+                    await raw.execute("COMMIT")
+            except BaseException:
+                await _roll_back(connection, raw)
+                raise
+
+
+async def _driver(connection: AsyncConnection) -> Any:
+    return (await connection.get_raw_connection()).driver_connection
+
+
+async def _roll_back(connection: AsyncConnection, raw: Any) -> None:
+    """Leave the connection clean, or out of the pool."""
+    try:
+        await raw.execute("ROLLBACK")
+    except BaseException:
+        await connection.invalidate()
+        raise
+
+
+@sa_event.listens_for(OrmSession, "before_flush")
+def _write_moves_down(session: OrmSession, _context: Any, _instances: Any) -> None:
+    for row in [*session.new, *session.dirty]:
+        if isinstance(row, Stateful):
+            before, after = inspect(row).attrs.state.history.deleted, inspect(row).attrs.state.history.added
+            if after and list(before or ()) != list(after):
+                _write_down(session, row, before[0] if before else None)
+
+
+def _write_down(session: OrmSession, row: Stateful, before: str | None) -> None:
+    session.add(
+        Event(
+            org_id=row.org_id,
+            actor_id=session.info.get("actor_id"),
+            subject_id=row.id,
+            name=f"{row.__tablename__}.{row.state}",
+            data={"from": before} if before else {},
+        )
+    )
+
+
+async def ping(database: Database) -> None:
+    """Raise whatever the driver raises when the database does not answer."""
+    async with database.without_tenant() as session:
+        await session.execute(text("SELECT 1"))

@@ -1,0 +1,15 @@
+"""Counters that all processes share, for attempts that must be limited. Keys are digests, never plain text."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+
+
+class Throttle(Base):
+    __tablename__ = "throttle"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    window_start: Mapped[datetime]
+    count: Mapped[int]
