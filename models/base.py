@@ -44,6 +44,14 @@ class Tenant(Base):
     org_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
 
+    def __init__(self, **values: Any) -> None:
+        """Make a row with its id, and every other default, already there before it is flushed."""
+        for column in self.__table__.columns:
+            default = column.default
+            if column.key not in values and default is not None:
+                values[column.key] = default.arg(None) if default.is_callable else default.arg
+        super().__init__(**values)
+
 
 def belongs_to(column: str, table: str, *, cascade: bool = False, cyclic: bool = False) -> ForeignKeyConstraint:
     """Return the composite foreign key `(org_id, column) -> table(org_id, id)`.

@@ -20,7 +20,13 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         # AUTOCOMMIT leaves BEGIN and COMMIT to `_transaction`, which sends the tenant along with BEGIN.
         self.engine: AsyncEngine = create_async_engine(
-            url, isolation_level="AUTOCOMMIT", pool_size=pool_size, max_overflow=pool_size, pool_timeout=10
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            # The queue's own functions name its tables without their schema.
+            connect_args={"server_settings": {"search_path": "public,queue", "application_name": "showme"}},
         )
 
     async def dispose(self) -> None:

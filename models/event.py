@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Index, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Tenant, now, of_org
@@ -22,6 +22,7 @@ class Event(Tenant):
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     __table_args__ = (
+        PrimaryKeyConstraint("org_id", "id", "at"),
         of_org(),
         Index("ix_event_subject", "org_id", "subject_id", "at"),
         {"postgresql_partition_by": "RANGE (at)"},

@@ -86,5 +86,3 @@ class AccountToken(Tenant):
         one_of("purpose", ("invitation", "password_reset")),
         Index("ix_account_token_person", "org_id", "person_id", "purpose"),
     )
-
-

@@ -56,7 +56,13 @@ class Take(Stateful):
             postgresql_where=text("state = 'draft'"),
         ),
         Index("ix_take_person", "org_id", "person_id", "submitted_at"),
-        Index("ix_take_review", "org_id", "team_id", "submitted_at", postgresql_where=text("state = 'submitted'")),
+        Index(
+            "ix_take_review",
+            "org_id",
+            "team_id",
+            "submitted_at",
+            postgresql_where=text("state = 'submitted'"),
+        ),
     )
 
 

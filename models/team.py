@@ -45,7 +45,12 @@ class Membership(Tenant):
         one_of("role", TEAM_ROLES),
         CheckConstraint("until_at IS NULL OR until_at >= from_at", name="span"),
         Index(
-            "uq_membership_now", "org_id", "person_id", "team_id", unique=True, postgresql_where=text("until_at IS NULL")
+            "uq_membership_now",
+            "org_id",
+            "person_id",
+            "team_id",
+            unique=True,
+            postgresql_where=text("until_at IS NULL"),
         ),
         Index("ix_membership_team", "org_id", "team_id", "person_id"),
     )

@@ -1,0 +1,136 @@
+"""Who is calling: access tokens, and the actor they stand for."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from litestar.connection import ASGIConnection
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.errors import UnauthenticatedError
+
+ACCESS_LIFE = timedelta(minutes=15)
+ISSUER = "showme"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What an access token says, before the database has confirmed it."""
+
+    org_id: UUID
+    person_id: UUID
+    session_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, and through which teams. `managed` holds the managed teams and all below them.
+
+    `teams` are those the person is in now, whatever the role; `teams_above` adds all their parents.
+    """
+
+    org_id: UUID
+    person_id: UUID
+    session_id: UUID
+    org_role: str
+    name: str
+    time_zone: str
+    managed: frozenset[UUID] = frozenset()
+    teams: frozenset[UUID] = frozenset()
+    teams_above: frozenset[UUID] = frozenset()
+
+    @property
+    def is_admin(self) -> bool:
+        return self.org_role == "admin"
+
+    @property
+    def is_enablement(self) -> bool:
+        return self.org_role == "enablement"
+
+    def manages(self, team_id: UUID | None) -> bool:
+        return team_id is not None and team_id in self.managed
+
+
+class Tokens:
+    """Makes and reads access tokens, signed with the server's secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = OctKey.import_key(secret)
+
+    def issue(self, caller: Caller) -> str:
+        claims = {
+            "iss": ISSUER,
+            "org": caller.org_id.hex,
+            "sub": caller.person_id.hex,
+            "sid": caller.session_id.hex,
+            "exp": int((datetime.now(UTC) + ACCESS_LIFE).timestamp()),
+        }
+        return jwt.encode({"alg": "HS256"}, claims, self._key)
+
+    def read(self, token: str) -> Caller:
+        """Return the caller.
+
+        Raises:
+            UnauthenticatedError: the token is not ours, or too old.
+        """
+        try:
+            claims = jwt.decode(token, self._key, algorithms=["HS256"]).claims
+            jwt.JWTClaimsRegistry(iss={"essential": True, "value": ISSUER}, exp={"essential": True}).validate(claims)
+            return Caller(UUID(claims["org"]), UUID(claims["sub"]), UUID(claims["sid"]))
+        except (JoseError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise UnauthenticatedError("The access token is not valid, or no longer.") from error
+
+
+def read_caller(connection: ASGIConnection[Any, Any, Any, Any], tokens: Tokens) -> Caller:
+    """Return who the Authorization header names, or raise UnauthenticatedError."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise UnauthenticatedError("Send an access token: Authorization: Bearer <token>.")
+    return tokens.read(token.strip())
+
+
+_ACTOR = text("""
+WITH RECURSIVE mine AS (
+  SELECT team_id, role FROM membership
+  WHERE org_id = :org AND person_id = :person AND from_at <= now() AND (until_at IS NULL OR until_at > now())
+), managed AS (
+  SELECT team_id FROM mine WHERE role = 'manager'
+  UNION SELECT t.id FROM team t JOIN managed m ON t.parent_id = m.team_id WHERE t.org_id = :org
+), above AS (
+  SELECT team_id FROM mine
+  UNION SELECT t.parent_id FROM team t JOIN above a ON t.id = a.team_id
+  WHERE t.org_id = :org AND t.parent_id IS NOT NULL
+)
+SELECT p.org_role, p.name, coalesce(p.time_zone, o.time_zone) AS time_zone,
+  ARRAY(SELECT team_id FROM managed) AS managed,
+  ARRAY(SELECT DISTINCT team_id FROM mine) AS teams,
+  ARRAY(SELECT team_id FROM above) AS above
+FROM person p
+JOIN org o ON o.id = p.org_id
+JOIN session s ON s.org_id = p.org_id AND s.id = :session AND s.person_id = p.id
+WHERE p.org_id = :org AND p.id = :person AND p.state = 'active' AND s.revoked_at IS NULL
+""")
+
+
+async def load_actor(session: AsyncSession, caller: Caller) -> Actor:
+    """Return the actor as the database has them now; a person who left or signed out is nobody at once."""
+    keys = {"org": caller.org_id, "person": caller.person_id, "session": caller.session_id}
+    row = (await session.execute(_ACTOR, keys)).one_or_none()
+    if row is None:
+        raise UnauthenticatedError("This session has ended. Sign in again.")
+    return Actor(
+        caller.org_id,
+        caller.person_id,
+        caller.session_id,
+        row.org_role,
+        row.name,
+        row.time_zone,
+        frozenset(row.managed),
+        frozenset(row.teams),
+        frozenset(row.above),
+    )

@@ -1,0 +1,68 @@
+"""Structured logs, JSON or readable, each line of a request or of its jobs with the same request id."""
+
+import logging
+import re
+import sys
+import time
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from models.ids import new_id
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+access_log = structlog.get_logger("access")
+
+
+def configure_logs(form: str, level: str) -> None:
+    number = getattr(logging, level.upper())
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    as_json = form == "json"
+    last = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    errors = [structlog.processors.dict_tracebacks] if as_json else []
+    structlog.configure(
+        processors=[*shared, *errors, last],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )
+
+
+class RequestId(ASGIMiddleware):
+    """Give each request an id, the client's own where it sent a sane one; answer with it; log the request."""
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        sent = dict(scope.get("headers", [])).get(b"x-request-id", b"").decode("latin-1")
+        request_id = sent if REQUEST_ID.fullmatch(sent) else new_id().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        status = 0
+        started = time.perf_counter()
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await next_app(scope, receive, sending)
+            finally:
+                took = round((time.perf_counter() - started) * 1000, 1)
+                access_log.info("request", method=scope.get("method"), path=scope["path"], status=status, ms=took)

@@ -1,0 +1,66 @@
+"""Keyset pages: a cursor holds the sort key of the last row, so deep pages cost what the first one does."""
+
+import base64
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from litestar.params import QueryParameter
+from sqlalchemy import ColumnElement, tuple_
+from sqlalchemy.sql import Select
+
+from models.errors import InvalidError
+
+T = TypeVar("T")
+
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows a page, 1 to 100.")]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.", max_length=500)]
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    items: list[T]
+    next_cursor: str | None = None
+
+
+def encode(*key: Any) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).rstrip(b"=").decode()
+
+
+def decode(cursor: str, *kinds: type[Any]) -> tuple[Any, ...]:
+    """Return the key a cursor holds.
+
+    Raises:
+        InvalidError: it is not one of ours.
+    """
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return tuple(msgspec.json.decode(raw, type=tuple[kinds]))  # type: ignore[valid-type]  # kinds are known when called
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise InvalidError("This is not a cursor of this list.", pointer="#query/cursor") from error
+
+
+def after(
+    query: Select[Any],
+    columns: Sequence[ColumnElement[Any]],
+    cursor: str | None,
+    limit: int,
+    *,
+    kinds: tuple[type[Any], ...] = (datetime, UUID),
+    descending: bool = False,
+) -> Select[Any]:
+    """Order by the columns and start behind the cursor; one row more than the limit tells whether there is more."""
+    if cursor:
+        key = tuple_(*columns)
+        bound = tuple_(*decode(cursor, *kinds))
+        query = query.where(key < bound if descending else key > bound)
+    ordered = [column.desc() if descending else column.asc() for column in columns]
+    return query.order_by(*ordered).limit(limit + 1)
+
+
+def page(rows: Sequence[Any], limit: int, key: Any, make: Any) -> Page[Any]:
+    """Return the page of these rows; `key` gives a row's sort key as a tuple, `make` its representation."""
+    more = len(rows) > limit
+    shown = list(rows[:limit])
+    return Page([make(row) for row in shown], encode(*key(shown[-1])) if more else None)

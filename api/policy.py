@@ -1,0 +1,281 @@
+"""Who sees what, and who may do what: one table each.
+
+`VISIBLE` turns an actor into a SQL predicate, so that what is not visible is absent (404). The rules below it are pure
+functions of an actor and an object that is visible; a refusal is 403.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, true
+
+from api.auth import Actor
+from models.asset import Asset, Upload
+from models.base import Tenant
+from models.bright_spot import BrightSpot, Segment
+from models.challenge import Assignment, Challenge, Prompt
+from models.critique import Critique, Moment, NextStep
+from models.person import Person, Session
+from models.rubric import Rubric, RubricVersion
+from models.skill import Skill
+from models.take import Response, Take
+from models.team import Audience, AudiencePerson, AudienceTeam, Membership, Team
+
+Predicate = ColumnElement[bool]
+
+# A take in one of these has been shown to a reviewer by its rep.
+SHOWN = ("submitting", "submitted", "needs_replacement", "reviewed")
+
+
+def in_audience(actor: Actor, audience_id: Any) -> Predicate:
+    """Return whether the actor belongs to an audience, as `include_subteams` says."""
+    org = actor.org_id
+    return exists().where(
+        Audience.org_id == org,
+        Audience.id == audience_id,
+        or_(
+            Audience.everyone,
+            exists().where(
+                AudiencePerson.org_id == org,
+                AudiencePerson.audience_id == Audience.id,
+                AudiencePerson.person_id == actor.person_id,
+            ),
+            exists().where(
+                AudienceTeam.org_id == org,
+                AudienceTeam.audience_id == Audience.id,
+                or_(
+                    AudienceTeam.team_id.in_(actor.teams),
+                    and_(Audience.include_subteams, AudienceTeam.team_id.in_(actor.teams_above)),
+                ),
+            ),
+        ),
+    )
+
+
+def _everything(_actor: Actor) -> Predicate:
+    return true()
+
+
+def _person(actor: Actor) -> Predicate:
+    if actor.is_admin or actor.is_enablement:
+        return true()
+    near = exists().where(
+        Membership.org_id == actor.org_id,
+        Membership.person_id == Person.id,
+        Membership.until_at.is_(None),
+        Membership.team_id.in_(actor.managed | actor.teams),
+    )
+    return or_(Person.id == actor.person_id, near)
+
+
+def _session(actor: Actor) -> Predicate:
+    return Session.person_id == actor.person_id
+
+
+def _challenge(actor: Actor) -> Predicate:
+    own = Challenge.created_by == actor.person_id
+    if actor.is_enablement:
+        return or_(own, Challenge.state != "draft")
+    assigned = exists().where(
+        Assignment.org_id == actor.org_id,
+        Assignment.challenge_id == Challenge.id,
+        or_(Assignment.person_id == actor.person_id, Assignment.team_id.in_(actor.managed)),
+    )
+    return or_(own, and_(Challenge.state != "draft", assigned))
+
+
+def _assignment(actor: Actor) -> Predicate:
+    if actor.is_enablement:
+        return true()
+    return or_(Assignment.person_id == actor.person_id, Assignment.team_id.in_(actor.managed))
+
+
+def _take(actor: Actor) -> Predicate:
+    shown = and_(Take.state.in_(SHOWN), Take.practice.is_(False))
+    reviewed_by_me = shown if actor.is_enablement else and_(shown, Take.team_id.in_(actor.managed))
+    return or_(Take.person_id == actor.person_id, reviewed_by_me)
+
+
+def _upload(actor: Actor) -> Predicate:
+    return Upload.person_id == actor.person_id
+
+
+def _asset(actor: Actor) -> Predicate:
+    org = actor.org_id
+    of_take = exists().where(
+        Response.org_id == org,
+        Response.asset_id == Asset.id,
+        Take.org_id == org,
+        Take.id == Response.take_id,
+        _take(actor),
+    )
+    of_prompt = exists().where(
+        Prompt.org_id == org,
+        Prompt.asset_id == Asset.id,
+        Challenge.org_id == org,
+        Challenge.id == Prompt.challenge_id,
+        _challenge(actor),
+    )
+    of_clip = exists().where(BrightSpot.org_id == org, BrightSpot.clip_asset_id == Asset.id, _bright_spot(actor))
+    return or_(Asset.owner_id == actor.person_id, of_take, of_prompt, of_clip)
+
+
+def _critique(actor: Actor) -> Predicate:
+    visible_take = exists().where(Take.org_id == actor.org_id, Take.id == Critique.take_id, _take(actor))
+    return or_(
+        Critique.reviewer_id == actor.person_id,
+        and_(Critique.state.in_(("published", "superseded")), visible_take),
+    )
+
+
+def _moment(actor: Actor) -> Predicate:
+    org = actor.org_id
+    visible_take = exists().where(Take.org_id == org, Take.id == Moment.take_id, _take(actor))
+    out = exists().where(
+        Critique.org_id == org,
+        Critique.id == Moment.critique_id,
+        Critique.state.in_(("published", "superseded")),
+    )
+    return or_(Moment.author_id == actor.person_id, and_(visible_take, or_(Moment.critique_id.is_(None), out)))
+
+
+def _next_step(actor: Actor) -> Predicate:
+    return exists().where(Critique.org_id == actor.org_id, Critique.id == NextStep.critique_id, _critique(actor))
+
+
+def _bright_spot(actor: Actor) -> Predicate:
+    shown = exists().where(
+        Segment.org_id == actor.org_id,
+        Segment.bright_spot_id == BrightSpot.id,
+        Segment.person_id == actor.person_id,
+    )
+    audience = true() if actor.is_enablement else in_audience(actor, BrightSpot.audience_id)
+    return or_(
+        BrightSpot.maker_id == actor.person_id,
+        and_(BrightSpot.state != "draft", shown),
+        and_(BrightSpot.state == "published", audience),
+    )
+
+
+VISIBLE: dict[type[Tenant], Callable[[Actor], Predicate]] = {
+    Person: _person,
+    Session: _session,
+    Team: _everything,
+    Skill: _everything,
+    Rubric: _everything,
+    RubricVersion: _everything,
+    Challenge: _challenge,
+    Assignment: _assignment,
+    Take: _take,
+    Upload: _upload,
+    Asset: _asset,
+    Critique: _critique,
+    Moment: _moment,
+    NextStep: _next_step,
+    BrightSpot: _bright_spot,
+}
+
+
+def visible(actor: Actor, model: type[Tenant]) -> Predicate:
+    """Return the predicate of what the actor sees, the tenant said as well."""
+    rule = VISIBLE.get(model)
+    return and_(model.org_id == actor.org_id, rule(actor) if rule else false())
+
+
+Rule = Callable[[Actor, Any], bool]
+
+
+def may_see(_actor: Actor, _thing: Any) -> bool:
+    """To see it is enough: visibility has been checked by the loader."""
+    return True
+
+
+def may_run_org(actor: Actor, _thing: Any = None) -> bool:
+    return actor.is_admin
+
+
+def may_author_skills(actor: Actor, _thing: Any = None) -> bool:
+    return actor.is_admin or actor.is_enablement
+
+
+def may_author_rubrics(actor: Actor, _thing: Any = None) -> bool:
+    return may_author_skills(actor) or bool(actor.managed)
+
+
+def may_author_challenges(actor: Actor, _thing: Any = None) -> bool:
+    return actor.is_enablement or bool(actor.managed)
+
+
+def may_edit_challenge(actor: Actor, challenge: Challenge) -> bool:
+    return actor.is_enablement or (challenge.created_by == actor.person_id and bool(actor.managed))
+
+
+def may_run_assignment(actor: Actor, assignment: Assignment) -> bool:
+    """Extend or excuse: enablement, and the managers of the team it was made in, never for oneself."""
+    if assignment.person_id == actor.person_id:
+        return False
+    return actor.is_enablement or actor.manages(assignment.team_id)
+
+
+def may_answer(actor: Actor, assignment: Assignment) -> bool:
+    return assignment.person_id == actor.person_id
+
+
+def may_edit_take(actor: Actor, take: Take) -> bool:
+    return take.person_id == actor.person_id
+
+
+def may_critique(actor: Actor, take: Take) -> bool:
+    """Everyone who sees a submitted take: its managers and enablement; its rep for a self critique."""
+    return take.person_id == actor.person_id or actor.is_enablement or actor.manages(take.team_id)
+
+
+def may_remark(actor: Actor, take: Take) -> bool:
+    return may_critique(actor, take)
+
+
+def may_write_critique(actor: Actor, critique: Critique) -> bool:
+    return critique.reviewer_id == actor.person_id
+
+
+def may_edit_moment(actor: Actor, moment: Moment) -> bool:
+    return moment.author_id == actor.person_id
+
+
+def may_edit_asset(actor: Actor, asset: Asset) -> bool:
+    return asset.owner_id == actor.person_id
+
+
+def may_edit_bright_spot(actor: Actor, bright_spot: BrightSpot) -> bool:
+    return bright_spot.maker_id == actor.person_id
+
+
+def may_archive_bright_spot(actor: Actor, bright_spot: BrightSpot) -> bool:
+    return bright_spot.maker_id == actor.person_id or actor.is_enablement
+
+
+RULES: tuple[Rule, ...] = (
+    may_see,
+    may_run_org,
+    may_author_skills,
+    may_author_rubrics,
+    may_author_challenges,
+    may_edit_challenge,
+    may_run_assignment,
+    may_answer,
+    may_edit_take,
+    may_critique,
+    may_remark,
+    may_write_critique,
+    may_edit_moment,
+    may_edit_asset,
+    may_edit_bright_spot,
+    may_archive_bright_spot,
+)
+
+
+def perspective(actor: Actor, take: Take) -> str:
+    """Return from where the actor judges a take; it follows from who they are, not from what they say."""
+    if take.person_id == actor.person_id:
+        return "self"
+    return "manager" if actor.is_enablement or actor.manages(take.team_id) else "peer"

@@ -1,0 +1,170 @@
+"""The one place that turns errors into problem+json (RFC 9457), and says in the document which ones there are."""
+
+import re
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from sqlalchemy.exc import DBAPIError
+
+from models import errors
+from models.ids import new_id
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[errors.DomainError], int] = {
+    errors.UnauthenticatedError: 401,
+    errors.ForbiddenError: 403,
+    errors.NotFoundError: 404,
+    errors.ConflictError: 409,
+    errors.PreconditionFailedError: 412,
+    errors.InvalidError: 422,
+    errors.PreconditionRequiredError: 428,
+    errors.TooManyError: 429,
+    errors.UnavailableError: 503,
+}
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    pointer: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457. `type` is stable; further members name the facts of this kind of problem."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str = ""
+    errors: list[FieldError] | None = None
+    state: str | None = None
+    missing: list[str] | None = None
+    retry_after_s: int | None = None
+    current: Any = None
+
+
+def declared(*statuses: int) -> dict[int, ResponseSpec]:
+    """Declare the problems an operation may answer with, beside 401, 404 and 422 that most have."""
+    titles = {status: kind.title for kind, status in STATUS.items()}
+    return {
+        status: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description=titles[status])  # type: ignore[arg-type]  # media types are open strings
+        for status in sorted({401, 404, 422, *statuses})
+    }
+
+
+def problem(
+    request: Request[Any, Any, Any], status: int, slug: str, title: str, detail: str, **facts: Any
+) -> Response[Any]:
+    body = {"type": f"/problems/{slug}", "title": title, "status": status, "detail": detail}
+    request_id = request.scope.get("state", {}).get("request_id")
+    if not request_id:  # no route was found, so no middleware has run
+        request_id = new_id().hex
+    body["request_id"] = request_id
+    headers = {"retry-after": str(facts["retry_after_s"])} if "retry_after_s" in facts else {}
+    if status == 401:
+        headers["www-authenticate"] = 'Bearer realm="showme"'
+    return Response(body | facts, status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def on_domain_error(request: Request[Any, Any, Any], error: errors.DomainError) -> Response[Any]:
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    facts = dict(error.facts)
+    if isinstance(error, errors.InvalidError):
+        facts["errors"] = error.errors
+    return problem(request, status, error.slug, error.title, error.detail, **facts)
+
+
+def on_validation_error(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
+    """Answer 422 with a pointer for each field at fault."""
+    found = error.extra if isinstance(error.extra, list) else []
+    listed = [
+        {"pointer": _pointer(item), "detail": str(item.get("message", ""))} for item in found if isinstance(item, dict)
+    ]
+    detail = "; ".join(item["detail"] for item in listed) or str(error.detail)
+    listed = listed or [{"pointer": "", "detail": detail}]
+    return problem(request, 422, "invalid", errors.InvalidError.title, detail, errors=listed)
+
+
+def _pointer(item: dict[str, Any]) -> str:
+    key = str(item.get("key", ""))
+    unknown = re.search(r"unknown field `([^`]*)`", str(item.get("message", "")))
+    key = "" if key == "data" else key
+    if unknown:
+        key = f"{key}.{unknown[1]}" if key else unknown[1]
+    source = str(item.get("source", "body")).rsplit(".", 1)[-1].lower()
+    path = "/" + "/".join(part for part in key.replace("[", ".").replace("]", "").split(".") if part) if key else ""
+    return path if source == "body" else f"#{source}{path}"
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Answer what the framework found: no such route, a method it does not know, a body that is not JSON."""
+    if error.status_code == 400:
+        return problem(
+            request,
+            422,
+            "invalid",
+            errors.InvalidError.title,
+            error.detail,
+            errors=[{"pointer": "", "detail": error.detail}],
+        )
+    slugs = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
+    slug = slugs.get(error.status_code, "http-error")
+    response = problem(request, error.status_code, slug, slug.replace("-", " ").capitalize(), error.detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def on_database_error(request: Request[Any, Any, Any], error: DBAPIError) -> Response[Any]:
+    """A value the database cannot hold is the client's; what else it says is ours."""
+    code = getattr(error.orig, "sqlstate", None) or ""
+    if code[:2] == "22":
+        detail = "A value is out of the range that can be kept."
+        return problem(
+            request,
+            422,
+            "invalid",
+            errors.InvalidError.title,
+            detail,
+            errors=[{"pointer": "", "detail": detail}],
+        )
+    if code[:3] in {"230", "235"}:
+        return problem(request, 409, "conflict", errors.ConflictError.title, "This clashes with something that exists.")
+    return on_unexpected(request, error)
+
+
+def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    if isinstance(error, BaseExceptionGroup):
+        return _first_of(request, error)
+    log.error("unexpected error", path=request.url.path, exc_info=error)
+    return problem(
+        request,
+        500,
+        "internal",
+        "Something went wrong on our side",
+        "The error has been logged with this request id.",
+    )
+
+
+def _first_of(request: Request[Any, Any, Any], group: BaseExceptionGroup[Any]) -> Response[Any]:
+    """A failure while the transaction is closed arrives in a group."""
+    inner = group.exceptions[0]
+    for kind, handler in HANDLERS.items():
+        if isinstance(inner, kind) and kind is not Exception:
+            return handler(request, inner)
+    return on_unexpected(request, inner)
+
+
+HANDLERS: dict[type[Exception], Any] = {
+    errors.DomainError: on_domain_error,
+    ValidationException: on_validation_error,
+    HTTPException: on_http_exception,
+    DBAPIError: on_database_error,
+    Exception: on_unexpected,
+}
