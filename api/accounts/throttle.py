@@ -1,0 +1,42 @@
+"""Attempts counted across all processes, by account and by address."""
+
+import hashlib
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+
+from models.database import Database
+from models.errors import TooManyError
+
+WINDOW_S = 15 * 60
+PER_ACCOUNT = 10
+PER_ADDRESS = 100
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()
+
+
+def account_key(what: str, org: str, email: str) -> str:
+    return _digest(what, "account", org.lower(), email.lower())
+
+
+async def count_attempt(database: Database, what: str, org: str, email: str, address: str) -> None:
+    """Count one attempt, whatever comes of it.
+
+    Raises:
+        TooManyError: this account or this address has tried too often lately.
+    """
+    limits = ((account_key(what, org, email), PER_ACCOUNT), (_digest(what, "address", address), PER_ADDRESS))
+    async with database.without_tenant() as session:
+        query = text("SELECT attempts, ends_at FROM throttle_hit(:key, :window)")
+        found = [((await session.execute(query, {"key": key, "window": WINDOW_S})).one(), most) for key, most in limits]
+    for row, most in found:
+        if row.attempts > most:
+            wait = max(1, int((row.ends_at - datetime.now(UTC)).total_seconds()))
+            raise TooManyError(f"Too many attempts. Try again in {wait} seconds.", retry_after_s=wait)
+
+
+async def forget_attempts(database: Database, what: str, org: str, email: str) -> None:
+    async with database.without_tenant() as session:
+        await session.execute(text("SELECT throttle_forget(:key)"), {"key": account_key(what, org, email)})
