@@ -83,7 +83,7 @@ class Assignment(Stateful):
     MOVES = moves(
         scheduled="open excused closed",
         open="in_progress submitted excused closed scheduled",
-        in_progress="open submitted excused closed",
+        in_progress="open submitted retake done excused closed",
         submitted="in_progress open retake done excused closed",
         retake="in_progress submitted done excused closed",
         done="retake excused",

@@ -73,6 +73,7 @@ class Response(Tenant):
     prompt_id: Mapped[UUID]
     asset_id: Mapped[UUID]
     updated_at: Mapped[datetime] = mapped_column(default=now)
+    failed_at: Mapped[datetime | None]  # after it was handed in; until it is handed in again it may be replaced
 
     __table_args__ = (
         belongs_to("take_id", "take"),
