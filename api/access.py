@@ -20,7 +20,7 @@ OPT = "access"
 
 
 def words(model: type[Tenant]) -> str:
-    return model.__tablename__.replace("_", " ")
+    return str(model.__tablename__).replace("_", " ")
 
 
 async def find(session: AsyncSession, actor: Actor, model: type[T], key: UUID, *, lock: bool = False) -> T:

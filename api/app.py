@@ -78,7 +78,7 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Showme",
         version=VERSION,
-        description="Asynchronous video coaching: challenges, takes, critiques with a next step, progress, bright spots.",
+        description="Asynchronous video coaching: a challenge, a take, a critique with a next step, a bright spot.",
         path="/docs",
         render_plugins=[ScalarRenderPlugin()],
         servers=[Server(url="/")],

@@ -9,6 +9,7 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import Processor
 
 from models.ids import new_id
 
@@ -18,14 +19,16 @@ access_log = structlog.get_logger("access")
 
 def configure_logs(form: str, level: str) -> None:
     number = getattr(logging, level.upper())
-    shared = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     as_json = form == "json"
-    last = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    errors = [structlog.processors.dict_tracebacks] if as_json else []
+    last: Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    errors: list[Processor] = [structlog.processors.dict_tracebacks] if as_json else []
     structlog.configure(
         processors=[*shared, *errors, last],
         wrapper_class=structlog.make_filtering_bound_logger(number),

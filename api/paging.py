@@ -8,8 +8,9 @@ from uuid import UUID
 
 import msgspec
 from litestar.params import QueryParameter
-from sqlalchemy import ColumnElement, tuple_
+from sqlalchemy import tuple_
 from sqlalchemy.sql import Select
+from sqlalchemy.sql.elements import SQLCoreOperations
 
 from models.errors import InvalidError
 
@@ -43,7 +44,7 @@ def decode(cursor: str, *kinds: type[Any]) -> tuple[Any, ...]:
 
 def after(
     query: Select[Any],
-    columns: Sequence[ColumnElement[Any]],
+    columns: Sequence[SQLCoreOperations[Any]],
     cursor: str | None,
     limit: int,
     *,

@@ -54,7 +54,7 @@ def declared(*statuses: int) -> dict[int, ResponseSpec]:
     """Declare the problems an operation may answer with, beside 401, 404 and 422 that most have."""
     titles = {status: kind.title for kind, status in STATUS.items()}
     return {
-        status: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description=titles[status])  # type: ignore[arg-type]  # media types are open strings
+        status: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description=titles[status])
         for status in sorted({401, 404, 422, *statuses})
     }
 
@@ -139,7 +139,7 @@ def on_database_error(request: Request[Any, Any, Any], error: DBAPIError) -> Res
     return on_unexpected(request, error)
 
 
-def on_unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def on_unexpected(request: Request[Any, Any, Any], error: BaseException) -> Response[Any]:
     if isinstance(error, BaseExceptionGroup):
         return _first_of(request, error)
     log.error("unexpected error", path=request.url.path, exc_info=error)
@@ -156,12 +156,13 @@ def _first_of(request: Request[Any, Any, Any], group: BaseExceptionGroup[Any]) -
     """A failure while the transaction is closed arrives in a group."""
     inner = group.exceptions[0]
     for kind, handler in HANDLERS.items():
-        if isinstance(inner, kind) and kind is not Exception:
-            return handler(request, inner)
+        if isinstance(kind, type) and kind is not Exception and isinstance(inner, kind):
+            answer: Response[Any] = handler(request, inner)
+            return answer
     return on_unexpected(request, inner)
 
 
-HANDLERS: dict[type[Exception], Any] = {
+HANDLERS: dict[int | type[Exception], Any] = {
     errors.DomainError: on_domain_error,
     ValidationException: on_validation_error,
     HTTPException: on_http_exception,

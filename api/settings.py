@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "SHOWME_"
@@ -66,7 +67,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise SettingError(f"{PREFIX}{unknown[0].upper()} is not a setting of Showme.")
-    parsed = {name: _parse(name, fields[name].type, value) for name, value in values.items() if value != ""}
+    parsed: dict[str, Any] = {name: _parse(name, fields[name].type, value) for name, value in values.items() if value}
     settings = Settings(**parsed)
     _check(settings)
     return settings
@@ -107,13 +108,13 @@ def secret_key(settings: Settings) -> bytes:
         return settings.secret_key.encode()
     path = settings.data_dir / "secret_key"
     if not path.exists():
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        _write_once(path, secrets.token_hex(32))
+        write_once(path, secrets.token_hex(32))
     return path.read_text().strip().encode()
 
 
-def _write_once(path: Path, text: str) -> None:
+def write_once(path: Path, text: str) -> None:
     """Write a file that only its owner reads; two processes that start at once agree on one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

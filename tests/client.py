@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 Operation = dict[str, Any]
@@ -17,7 +17,7 @@ class Document:
 
     def __init__(self, content: dict[str, Any]) -> None:
         self.content = content
-        self._registry: Registry[Any] = Registry().with_resource("doc:", Resource(content, DRAFT202012))
+        self._registry: Registry[Any] = Registry().with_resource("doc:", DRAFT202012.create_resource(content))
         self._paths = [
             (re.compile(re.sub(r"\\{[^}]+\\}", "[^/]+", re.escape(path)) + r"\Z"), path) for path in content["paths"]
         ]
@@ -38,7 +38,9 @@ class Document:
             assert response.status_code == 405, f"{method} {path} is not documented, yet answers {response.status_code}"
             return
         declared = operation["responses"].get(str(response.status_code))
-        assert declared is not None, f"{method} {found} answers {response.status_code}, undeclared: {response.text[:500]}"
+        assert declared is not None, (
+            f"{method} {found} answers {response.status_code}, undeclared: {response.text[:500]}"
+        )
         media_type = response.headers.get("content-type", "").split(";")[0]
         if not declared.get("content") or not response.content:
             return
@@ -63,7 +65,9 @@ class Client(httpx.AsyncClient):
     def __init__(self, app: Any, document: Document, token: str | None = None) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         super().__init__(
-            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://testserver", headers=headers
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+            base_url="http://testserver",
+            headers=headers,
         )
         self.document = document
 

@@ -1,4 +1,4 @@
-"""What tests stand on: a real PostgreSQL built by the migrations, one cluster a worker process, an organization a test."""
+"""What tests stand on: a real PostgreSQL built by the migrations, one cluster a process, an organization a test."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -34,9 +34,7 @@ def urls(data_dir: Path) -> Iterator[Urls]:
 
 @pytest.fixture(scope="session")
 def settings(data_dir: Path, urls: Urls) -> Settings:
-    return Settings(
-        data_dir=data_dir, database_url=urls.app, migrate_url=urls.migrate, public_url="http://testserver"
-    )
+    return Settings(data_dir=data_dir, database_url=urls.app, migrate_url=urls.migrate, public_url="http://testserver")
 
 
 @pytest.fixture(scope="session")

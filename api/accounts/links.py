@@ -30,9 +30,7 @@ async def send_link(session: AsyncSession, person: Person, purpose: str) -> Acco
     )
     for token in await session.scalars(older):
         token.used_at = now()
-    made = AccountToken(
-        org_id=person.org_id, person_id=person.id, purpose=purpose, expires_at=now() + LIFE[purpose]
-    )
+    made = AccountToken(org_id=person.org_id, person_id=person.id, purpose=purpose, expires_at=now() + LIFE[purpose])
     session.add(made)
     await session.flush()
     await defer(session, "send_link", queue="mail", account_token_id=str(made.id))

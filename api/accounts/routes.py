@@ -1,6 +1,6 @@
 from typing import Any
 
-from litestar import Request, Response, delete, get, patch, post
+from litestar import Request, delete, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
@@ -68,8 +68,15 @@ async def refresh(data: JSONBody[Refresh], state: State) -> SignedIn:
     return await sessions.refresh(_gate(state), data.refresh_token)
 
 
-@post("/auth/sign-out", status_code=204, opt=OWN, operation_id="SignOut", summary="End this session",
-      responses=declared(), tags=["accounts"])
+@post(
+    "/auth/sign-out",
+    status_code=204,
+    opt=OWN,
+    operation_id="SignOut",
+    summary="End this session",
+    responses=declared(),
+    tags=["accounts"],
+)
 async def sign_out(actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]) -> None:
     await service.end_session(session, actor, actor.session_id)
 
@@ -110,14 +117,26 @@ async def reset_password(data: JSONBody[ResetPassword], state: State, request: R
         raise InvalidError("Send either org and email, to ask; or token and password, to set.")
 
 
-@get("/me", opt=OWN, operation_id="GetMe", summary="Who I am, and the server's time", responses=declared(),
-     tags=["accounts"])
+@get(
+    "/me",
+    opt=OWN,
+    operation_id="GetMe",
+    summary="Who I am, and the server's time",
+    responses=declared(),
+    tags=["accounts"],
+)
 async def get_me(actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]) -> Me:
     return await service.me(session, actor)
 
 
-@patch("/me", opt=OWN, operation_id="UpdateMe", summary="Change my name or time zone", responses=declared(),
-       tags=["accounts"])
+@patch(
+    "/me",
+    opt=OWN,
+    operation_id="UpdateMe",
+    summary="Change my name or time zone",
+    responses=declared(),
+    tags=["accounts"],
+)
 async def update_me(
     data: JSONBody[MePatch], actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]
 ) -> Me:
@@ -125,8 +144,14 @@ async def update_me(
     return await service.me(session, actor)
 
 
-@get("/me/sessions", opt=OWN, operation_id="ListMySessions", summary="Where I am signed in", responses=declared(),
-     tags=["accounts"])
+@get(
+    "/me/sessions",
+    opt=OWN,
+    operation_id="ListMySessions",
+    summary="Where I am signed in",
+    responses=declared(),
+    tags=["accounts"],
+)
 async def list_sessions(actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]) -> Page[SessionOut]:
     query = select(Session).where(
         Session.org_id == actor.org_id,
@@ -138,8 +163,14 @@ async def list_sessions(actor: NamedDependency[Actor], session: NamedDependency[
     return Page([service.session_out(row, actor) for row in rows])
 
 
-@delete("/me/sessions", opt=OWN, operation_id="EndOtherSessions", summary="Sign out everywhere else",
-        responses=declared(), tags=["accounts"])
+@delete(
+    "/me/sessions",
+    opt=OWN,
+    operation_id="EndOtherSessions",
+    summary="Sign out everywhere else",
+    responses=declared(),
+    tags=["accounts"],
+)
 async def end_other_sessions(actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]) -> None:
     await sessions.end_sessions(session, actor.org_id, actor.person_id, but=actor.session_id)
 

@@ -5,7 +5,9 @@ from uuid import UUID
 import msgspec
 
 Slug = Annotated[str, msgspec.Meta(min_length=1, max_length=63, examples=["acme"])]
-Email = Annotated[str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["rep@acme.example"])]
+Email = Annotated[
+    str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["rep@acme.example"])
+]
 Password = Annotated[str, msgspec.Meta(min_length=10, max_length=200, examples=["a long password"])]
 TokenText = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 PersonName = Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=r"\S", examples=["Robin Rep"])]
@@ -80,4 +82,4 @@ class Me(msgspec.Struct, frozen=True):
 
 class MePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: PersonName | msgspec.UnsetType = msgspec.UNSET
-    time_zone: TimeZone | None | msgspec.UnsetType = msgspec.UNSET
+    time_zone: TimeZone | msgspec.UnsetType | None = msgspec.UNSET

@@ -56,6 +56,4 @@ async def end_session(session: AsyncSession, actor: Actor, session_id: UUID) -> 
 
 
 def session_out(row: Session, actor: Actor) -> SessionOut:
-    return SessionOut(
-        row.id, row.user_agent, row.address, row.created_at, row.last_used_at, row.id == actor.session_id
-    )
+    return SessionOut(row.id, row.user_agent, row.address, row.created_at, row.last_used_at, row.id == actor.session_id)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -80,6 +81,6 @@ async def new_org(owner_url: str, time_zone: str = "UTC") -> Org:
     org = Org(id=new_id(), slug=f"org-{new_id().hex}", name="Acme", time_zone=time_zone)
     async with engine.begin() as connection:
         row = {"id": org.id, "slug": org.slug, "name": org.name, "time_zone": org.time_zone, "created_at": now()}
-        await connection.execute(Org.__table__.insert(), row)
+        await connection.execute(insert(Org), row)
     await engine.dispose()
     return org

@@ -1,0 +1,126 @@
+"""The `showme` command. A wrong setting or argument is one line and exit status 2, never a traceback."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from api.settings import SettingError, Settings, read_settings
+
+
+class CommandError(Exception):
+    """A command that could not do its work; the message is one line that says what to do."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(read_settings(), arguments))
+    except (SettingError, CommandError) as error:
+        print(f"showme: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="showme", description="Asynchronous video coaching.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="everything on this machine: database, migrations, API, worker")
+    up.add_argument("--demo", action="store_true", help="with the demo organization")
+    up.set_defaults(run=_up)
+
+    commands.add_parser("serve", help="the API").set_defaults(run=_serve)
+    commands.add_parser("worker", help="the worker: uploads to videos, clips, mail").set_defaults(run=_worker)
+    commands.add_parser("migrate", help="bring the database to this version").set_defaults(run=_migrate)
+    commands.add_parser("doctor", help="check every part, and say what to do").set_defaults(run=_doctor)
+
+    org = commands.add_parser("org", help="organizations").add_subparsers(required=True, metavar="ACTION")
+    create = org.add_parser("create", help="make an organization with its first admin")
+    create.add_argument("--slug", required=True, help="its name at sign-in: a-z, 0-9 and -")
+    create.add_argument("--name", required=True)
+    create.add_argument("--time-zone", default="UTC", help="an IANA time zone")
+    create.add_argument("--admin-email", required=True)
+    create.add_argument("--admin-name", default="Admin")
+    create.add_argument("--password-stdin", action="store_true", required=True, help="read the password from stdin")
+    create.set_defaults(run=_org_create)
+
+    demo = commands.add_parser("demo", help="tell the whole story over HTTP, and check each step")
+    demo.add_argument("--url", help="a running server; without it, one of its own in a temporary folder")
+    demo.add_argument("--org", help="with --url: the organization's slug")
+    demo.add_argument("--email", help="with --url: an admin's e-mail address; the password is read from stdin")
+    demo.set_defaults(run=_demo)
+
+    openapi = commands.add_parser("openapi", help="print the OpenAPI document, or write the folder")
+    openapi.add_argument("--write", type=Path, metavar="FOLDER")
+    openapi.set_defaults(run=_openapi)
+    return parser
+
+
+# Each command imports what it needs when it runs: `showme --help` should not wait for the whole house.
+
+
+def _up(settings: Settings, arguments: argparse.Namespace) -> int:
+    from api.up import up
+
+    return asyncio.run(up(settings, demo=arguments.demo))
+
+
+def _serve(settings: Settings, _arguments: argparse.Namespace) -> int:
+    from api.run import serve
+
+    return serve(settings)
+
+
+def _worker(settings: Settings, _arguments: argparse.Namespace) -> int:
+    from api.run import work
+
+    return work(settings)
+
+
+def _migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
+    from api.run import migrate_database
+
+    migrate_database(settings)
+    return 0
+
+
+def _doctor(settings: Settings, _arguments: argparse.Namespace) -> int:
+    from api.doctor import doctor
+
+    status: int = asyncio.run(doctor(settings))
+    return status
+
+
+def _org_create(settings: Settings, arguments: argparse.Namespace) -> int:
+    from api.orgs import NewOrg, create_org
+
+    password = sys.stdin.readline().rstrip("\n")
+    new = NewOrg(
+        arguments.slug, arguments.name, arguments.time_zone, arguments.admin_email, arguments.admin_name, password
+    )
+    org_id = asyncio.run(create_org(settings, new))
+    print(f"Made the organization {arguments.slug} ({org_id}); {arguments.admin_email} can sign in.")
+    return 0
+
+
+def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
+    from api.demo.command import demo
+
+    return demo(settings, url=arguments.url, org=arguments.org, email=arguments.email)
+
+
+def _openapi(settings: Settings, arguments: argparse.Namespace) -> int:
+    from api.openapi import print_document, write_folder
+
+    if arguments.write:
+        write_folder(settings, arguments.write)
+    else:
+        print_document(settings)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

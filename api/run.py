@@ -1,0 +1,132 @@
+"""The two processes, API and worker, made from the settings; and the migration."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncGenerator
+
+import structlog
+import uvicorn
+
+from api.app import Parts, create_app
+from api.embedded import EmbeddedError, Urls, running_urls
+from api.logs import configure_logs
+from api.settings import SettingError, Settings, secret_key
+from media.binaries import Tools, find_binaries
+from media.storage import open_storage
+from media.worker import WorkerContext, run_worker
+from models.database import Database
+from models.migrate import migrate
+
+log = structlog.get_logger()
+
+
+def database_urls(settings: Settings) -> Urls:
+    """Return the URLs of the database: the settings', or the embedded one's that `showme up` runs.
+
+    Raises:
+        SettingError: there is no database to speak to.
+    """
+    if not settings.embedded_database:
+        return Urls(app=settings.database_url, migrate=settings.migrate_url, superuser="")
+    try:
+        found = running_urls(settings.data_dir)
+    except EmbeddedError as error:
+        raise SettingError(str(error)) from error
+    if found is None:
+        raise SettingError(
+            f"no database runs for {settings.data_dir}: start `showme up` first, or set SHOWME_DATABASE_URL."
+        )
+    return found
+
+
+@contextlib.asynccontextmanager
+async def opened_parts(settings: Settings) -> AsyncGenerator[Parts]:
+    database = Database(database_urls(settings).app, pool_size=settings.pool_size)
+    secret = secret_key(settings)
+    try:
+        yield Parts(settings, database, store_of(settings, secret), secret)
+    finally:
+        await database.dispose()
+
+
+def store_of(settings: Settings, secret: bytes) -> object:
+    try:
+        return open_storage(settings.store, secret=secret, public_url=settings.base_url)
+    except ValueError as error:
+        raise SettingError(f"SHOWME_STORE_URL: {error}") from error
+
+
+def serve(settings: Settings) -> int:
+    """Serve the API until a signal; open streams get ten seconds to end."""
+    configure_logs(settings.log_format, settings.log_level)
+    listener = listen(settings)
+    secret = secret_key(settings)
+    database = Database(database_urls(settings).app, pool_size=settings.pool_size)
+    app = create_app(Parts(settings, database, store_of(settings, secret), secret))
+    config = uvicorn.Config(
+        app,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Take the port now, so that a taken one is a clear line and not a crash later."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        where = f"{settings.host} port {settings.port}"
+        raise SettingError(f"cannot listen on {where}: {error.strerror}. Set SHOWME_HOST or SHOWME_PORT.") from error
+    listener.listen(1024)
+    return listener
+
+
+def work(settings: Settings) -> int:
+    configure_logs(settings.log_format, settings.log_level)
+    urls = database_urls(settings)
+    return asyncio.run(_work(settings, urls))
+
+
+async def _work(settings: Settings, urls: Urls) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with opened_parts(settings) as parts:
+        context = worker_context(parts, urls)
+        await run_worker(context, quick_slots=settings.quick_slots, long_slots=settings.long_slots, stop=stop)
+    return 0
+
+
+def worker_context(parts: Parts, urls: Urls) -> WorkerContext:
+    settings = parts.settings
+    return WorkerContext(
+        database=parts.database,
+        database_url=urls.app,
+        storage=parts.storage,
+        tools=Tools(find_binaries(settings.ffmpeg, settings.ffprobe)),
+        work_dir=settings.data_dir.resolve() / "work",
+        secret=parts.secret,
+        base_url=settings.base_url,
+        smtp_url=settings.smtp_url,
+        mail_from=settings.mail_from,
+        max_duration_ms=settings.max_duration_ms,
+    )
+
+
+def migrate_database(settings: Settings) -> None:
+    urls = database_urls(settings)
+    if not urls.migrate:
+        raise SettingError("set SHOWME_MIGRATE_URL to the owner role's URL to migrate.")
+    migrate(urls.migrate, urls.app)
