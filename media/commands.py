@@ -1,0 +1,298 @@
+"""Every argument list given to ffmpeg and ffprobe: pure values, without the program's own name.
+
+Outputs are named relative to the folder the process runs in. Graphs are built with ffmpeg-python; running is not
+its business.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from media.facts import Probe
+from media.ladder import FAST_SHORT_SIDE, Rung, Streams, Tiles, constant_rate, fast_rung, fit
+
+SAFE: dict[str, Any] = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,avi,mpegts,mp3,aac,ogg,wav,flv",
+    "max_streams": 16,
+    "max_pixels": 35_000_000,
+    "max_alloc": 300_000_000,
+}
+QUIET = ["-hide_banner", "-nostdin", "-v", "error"]
+CLEAN: dict[str, Any] = {"map_metadata": -1, "map_chapters": -1}  # no place, device or owner reaches what is served
+BT709 = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}
+AAC = {"c:a": "aac", "b:a": "128k", "ac": 2, "ar": 48_000}
+SEGMENT_S = 4
+KEYFRAME_S = 2
+
+
+def header_args(path: Path) -> list[str]:
+    return ["-v", "error", *_flags(SAFE), "-of", "json", "-show_format", "-show_streams", _url(path)]
+
+
+def packets_args(path: Path) -> list[str]:
+    entries = "packet=stream_index,pts_time,duration_time,size,flags"
+    return ["-v", "error", *_flags(SAFE), "-show_entries", entries, "-of", "compact=p=0", _url(path)]
+
+
+def remux(source: Path, probe: Probe, streams: Streams, output: str) -> list[str]:
+    """S1: the same pictures with the index in front. Keeps the rotation, drops everything said about the file."""
+    read = _input(source)
+    options: dict[str, Any] = {"c:v": "copy", **CLEAN, "movflags": "+faststart"}
+    mapped = [read[str(probe.video_index)]]
+    if probe.audio:
+        mapped.append(read[str(probe.audio.index)])
+        options |= {"c:a": "copy"} if streams.audio == "copy" else AAC
+    return _compiled(ffmpeg.output(*mapped, output, **options))
+
+
+def transcode(source: Path, probe: Probe, output: str, *, threads: int) -> list[str]:
+    """S1 for what browsers do not play: one fast encode, at most 720p."""
+    rung = fast_rung(probe)
+    read = _input(source, threads=threads)
+    mapped = [_picture(read[str(probe.video_index)], probe, rung.width, rung.height)]
+    options: dict[str, Any] = {**_x264("v", rung.max_bit_rate), **BT709, "threads": threads}
+    if probe.audio:
+        mapped.append(_sound(read[str(probe.audio.index)]))
+        options |= AAC
+    return _compiled(ffmpeg.output(*mapped, output, **options, **CLEAN, movflags="+faststart"))
+
+
+def poster(source: Path, probe: Probe, output: str, *, at_s: float, keyframes_only: bool = True) -> list[str]:
+    """S2: one picture, at most 720p."""
+    skip = {"skip_frame": "nokey"} if keyframes_only else {}
+    read = _input(source, ss=at_s, **skip)
+    width, height = fit(probe, min(probe.short_side, FAST_SHORT_SIDE))
+    picture = _still(read[str(probe.video_index)], width, height)
+    return _compiled(ffmpeg.output(picture, output, **{"frames:v": 1, "q:v": 3, "update": 1, **CLEAN}))
+
+
+def loudness(source: Path, audio_index: int, wave: str) -> list[str]:
+    """S3: what ebur128 sums up on stderr, and the sound as 8 kHz mono for a waveform."""
+    sound = _input(source, vn=None)[str(audio_index)].filter_multi_output("asplit", 2)
+    measured = sound[0].filter("ebur128", framelog="quiet")
+    thin = sound[1].filter("aresample", 8000).filter("aformat", sample_fmts="s16", channel_layouts="mono")
+    outputs = [ffmpeg.output(measured, "-", format="null"), ffmpeg.output(thin, wave, format="s16le")]
+    args = _compiled(ffmpeg.merge_outputs(*outputs))
+    args[args.index("-v") + 1] = "info"  # the summary is information, not an error
+    return args
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What S4 is told: the rungs from the largest down (only the first may be copied), and the gain in dB."""
+
+    rungs: tuple[Rung, ...]
+    gain_db: float
+    threads: int
+
+
+def ladder(source: Path, probe: Probe, plan: Ladder) -> list[str]:
+    """S4: one decode, all renditions, each one file `<name>.m4s` beside its playlist `<name>.m3u8`."""
+    read = _input(source, threads=plan.threads)
+    video = read[str(probe.video_index)]
+    copied = plan.rungs[0].how == "copy"
+    encoded = plan.rungs[1:] if copied else plan.rungs
+    mapped = [video] if copied else []
+    mapped += _pictures(video, probe, encoded)
+    options: dict[str, Any] = {"c:v:0": "copy"} if copied else {}
+    for index, rung in enumerate(plan.rungs):
+        if rung.how == "encode":
+            options |= _x264(f"v:{index}", rung.max_bit_rate)
+    if encoded:
+        options |= {**BT709, **_keyframes(copied=copied)}
+    names = [f"v:{index}{',agroup:a' * bool(probe.audio)},name:{rung.name}" for index, rung in enumerate(plan.rungs)]
+    if probe.audio:
+        mapped.append(_levelled(_sound(read[str(probe.audio.index)]), plan.gain_db))
+        options |= AAC
+        names.append("a:0,agroup:a,name:audio,default:yes")
+    options |= {"var_stream_map": " ".join(names), "threads": plan.threads}
+    return _compiled(ffmpeg.output(*mapped, "%v.m3u8", **options, **CLEAN, **_hls()), progress=True)
+
+
+def progressive(video: Path, audio: Path | None, output: str, *, audio_ahead_s: float) -> list[str]:
+    """S5: a rendition and its sound in one MP4. `audio_ahead_s`: how much earlier the sound's file begins."""
+    mapped = [_input(video)["v:0"]]
+    if audio:
+        # Each input would be moved to zero on its own, and the sound be late by what it begins earlier.
+        mapped.append(_input(audio, itsoffset=f"{-audio_ahead_s:.6f}")["a:0"])
+    return _compiled(ffmpeg.output(*mapped, output, c="copy", **CLEAN, movflags="+faststart"))
+
+
+def storyboard(rendition: Path, layout: Tiles, output: str) -> list[str]:
+    """S6: from the keyframes of the smallest finished rendition."""
+    picture = _input(rendition, skip_frame="nokey")["v:0"].filter(
+        "fps", fps=f"1000/{layout.interval_ms}", start_time=0, round="up"
+    )
+    picture = _still(picture, layout.width, layout.height).filter("tile", f"{layout.columns}x{layout.rows}")
+    return _compiled(ffmpeg.output(picture, output, **{"frames:v": 1, "q:v": 5, "update": 1, **CLEAN}))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A range of one video. `audio` is the file its sound is in, which may be the same, or None."""
+
+    video: Path
+    audio: Path | None
+    start_ms: int
+    end_ms: int
+    audio_ahead_s: float = 0.0
+
+    @property
+    def duration_s(self) -> float:
+        return (self.end_ms - self.start_ms) / 1000
+
+
+def clip(cuts: Sequence[Cut], size: tuple[int, int], output: str, *, threads: int) -> list[str]:
+    """S7: the ranges one after the other, each exact to the frame, in a picture of `size` (width, height)."""
+    parts: list[Any] = []
+    sounds = any(cut.audio for cut in cuts)
+    for cut in cuts:
+        read = _range(cut.video, cut.start_ms / 1000, cut.duration_s, threads)
+        parts.append(_framed(read["v:0"], *size))
+        if sounds:
+            parts.append(_range_sound(cut, read, threads))
+    streams = 2 if sounds else 1
+    joined = parts if len(cuts) == 1 else _joined(parts, streams)
+    options = {**_x264("v", 3_000_000), **BT709, **_keyframes(copied=False), **CLEAN, "threads": threads}
+    if sounds:
+        options |= AAC
+    return _compiled(ffmpeg.output(*joined, output, **options, movflags="+faststart"), progress=True)
+
+
+def _range(path: Path, start_s: float, duration_s: float, threads: int) -> Any:
+    return _input(path, ss=f"{start_s:.3f}", t=f"{duration_s:.3f}", threads=threads)
+
+
+def _range_sound(cut: Cut, read: Any, threads: int) -> Any:
+    if cut.audio is None:
+        silence = ffmpeg.input("anullsrc=r=48000:cl=stereo", format="lavfi", t=f"{cut.duration_s:.3f}")
+        return silence["a:0"].filter("aresample", 48_000)
+    if cut.audio != cut.video:
+        read = _range(cut.audio, cut.start_ms / 1000 + cut.audio_ahead_s, cut.duration_s, threads)
+    sound = _sound(read["a:0"]).filter("aformat", sample_rates=48_000, channel_layouts="stereo")
+    return sound.filter("apad", whole_dur=f"{cut.duration_s:.3f}")
+
+
+def _framed(video: Any, width: int, height: int) -> Any:
+    fitted = video.filter("scale", width, height, flags="bicubic", force_original_aspect_ratio="decrease")
+    placed = fitted.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2")
+    return placed.filter("setsar", "1").filter("format", "yuv420p")
+
+
+def _joined(parts: Sequence[Any], streams: int) -> list[Any]:
+    node = ffmpeg.concat(*parts, v=1, a=streams - 1).node
+    return [node[index] for index in range(streams)]
+
+
+def _pictures(video: Any, probe: Probe, rungs: Sequence[Rung]) -> list[Any]:
+    """Each smaller picture is scaled from the one above, so the source is brought down once."""
+    made: list[Any] = []
+    for index, rung in enumerate(rungs):
+        if index == 0:
+            picture = _picture(video, probe, rung.width, rung.height)
+        else:
+            picture = made.pop().filter("scale", rung.width, rung.height, flags="bicubic")
+        if index < len(rungs) - 1:
+            halves = picture.filter_multi_output("split", 2)
+            made += [halves[0], halves[1]]
+        else:
+            made.append(picture)
+    return made
+
+
+def _picture(video: Any, probe: Probe, width: int, height: int) -> Any:
+    """Progressive, even, square, 8-bit 4:2:0 SDR in BT.709; ffmpeg turns it upright before the first filter."""
+    if probe.interlaced:
+        video = video.filter("bwdif", mode="send_frame", deint="interlaced")
+    if rate := constant_rate(probe):
+        video = video.filter("fps", fps=rate, start_time=0)
+    if probe.transfer == "sdr":
+        video = video.filter("scale", width, height, flags="bicubic", **_to_bt709(probe))
+    else:
+        video = _tone_mapped(video.filter("scale", width, height, flags="bicubic"), probe)
+    return video.filter("setsar", "1").filter("format", "yuv420p")
+
+
+def _to_bt709(probe: Probe) -> dict[str, str]:
+    # What says nothing is taken as players take it: by its size.
+    untagged = "bt709" if probe.short_side >= 720 else "bt601"
+    said = {} if probe.matrix else {"in_color_matrix": untagged}
+    return {**said, "out_color_matrix": "bt709", "out_range": "tv"}
+
+
+def _tone_mapped(video: Any, probe: Probe) -> Any:
+    transfer = {"hlg": "arib-std-b67", "pq": "smpte2084"}[probe.transfer]
+    linear = video.filter("zscale", transferin=transfer, primariesin="bt2020", matrixin="bt2020nc",
+                          transfer="linear", npl=100)  # fmt: skip
+    mapped = linear.filter("format", "gbrpf32le").filter("zscale", primaries="bt709")
+    mapped = mapped.filter("tonemap", tonemap="hable", desat=0)
+    return mapped.filter("zscale", transfer="bt709", matrix="bt709", range="tv")
+
+
+def _sound(audio: Any) -> Any:
+    # From zero on, with silence where there is none: a late or torn track stays in step with the picture.
+    return audio.filter("aresample", **{"async": 1, "first_pts": 0})
+
+
+def _levelled(audio: Any, gain_db: float) -> Any:
+    """Limited at twice the sample rate, where the peaks between samples show."""
+    louder = audio.filter("aresample", 96_000).filter("volume", f"{gain_db:.2f}dB")
+    return louder.filter("alimiter", limit=0.8, level="false").filter("aresample", 48_000)
+
+
+def _still(picture: Any, width: int, height: int) -> Any:
+    return (
+        picture.filter("scale", width, height, flags="bicubic", out_range="pc")
+        .filter("setsar", "1")
+        .filter("format", "yuvj420p")
+    )
+
+
+def _x264(stream: str, max_bit_rate: int) -> dict[str, Any]:
+    return {
+        f"c:{stream}": "libx264",
+        f"preset:{stream}": "veryfast",
+        f"crf:{stream}": 23,
+        f"profile:{stream}": "high",
+        f"maxrate:{stream}": max_bit_rate,
+        f"bufsize:{stream}": 2 * max_bit_rate,
+    }
+
+
+def _keyframes(*, copied: bool) -> dict[str, Any]:
+    """The same in every rung: where the copied one has them, else every two seconds."""
+    if copied:
+        return {"sc_threshold": 0, "force_key_frames": "source", "g": 600}
+    return {"sc_threshold": 0, "force_key_frames": f"expr:gte(t,n_forced*{KEYFRAME_S})", "g": 60 * KEYFRAME_S}
+
+
+def _hls() -> dict[str, Any]:
+    return {
+        "format": "hls",
+        "hls_time": SEGMENT_S,
+        "hls_playlist_type": "vod",
+        "hls_segment_type": "fmp4",
+        "hls_flags": "single_file+independent_segments",
+        "hls_segment_filename": "%v.m4s",
+    }
+
+
+def _input(path: Path, **options: Any) -> Any:
+    return ffmpeg.input(_url(path), **SAFE, **options)
+
+
+def _url(path: Path) -> str:
+    return f"file:{path.absolute()}"
+
+
+def _flags(options: dict[str, Any]) -> list[str]:
+    return [word for name, value in options.items() for word in (f"-{name}", str(value))]
+
+
+def _compiled(stream: Any, *, progress: bool = False) -> list[str]:
+    reporting = ["-progress", "pipe:1", "-nostats"] if progress else []
+    return [*QUIET, "-y", *reporting, *ffmpeg.compile(stream)[1:]]

@@ -1,0 +1,64 @@
+"""What is known of a video, and what is accepted of one: values that everything else starts from."""
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What is accepted. `max_pixels` is of one picture; ffmpeg itself refuses more than 35 million."""
+
+    max_bytes: int = 4 << 30
+    max_duration_ms: int = 2 * 3600 * 1000
+    max_pixels: int = 35_000_000
+    max_streams: int = 16
+
+
+class Audio(msgspec.Struct, frozen=True, kw_only=True):
+    index: int
+    codec: str
+    channels: int
+    sample_rate: int
+    start_ms: int = 0
+
+
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
+    """`width` and `height` are as a person sees it: upright, with square pixels. `coded_*` are as stored.
+
+    Times count from the earliest packet; `video_ms` is where the pictures end. `transfer` is `sdr`, `hlg` or `pq`;
+    `rotation` 0, 90, 180 or 270 degrees clockwise. `frame_rate` is the measured average. `bit_rate` is that of the
+    video, in bits a second; `level` as H.264 counts it (41 is 4.1).
+    """
+
+    container: str
+    size_bytes: int
+    duration_ms: int
+    video_ms: int
+    video_index: int
+    codec: str
+    width: int
+    height: int
+    coded_width: int
+    coded_height: int
+    rotation: int = 0
+    upright: bool = True
+    square_pixels: bool = True
+    profile: str = ""
+    level: int = 0
+    pix_fmt: str = "yuv420p"
+    bit_depth: int = 8
+    transfer: str = "sdr"
+    matrix: str = ""
+    full_range: bool = False
+    interlaced: bool = False
+    frames: int = 0
+    frame_rate: float = 30.0
+    variable_frame_rate: bool = False
+    start_ms: int = 0
+    longest_gop_ms: int = 0
+    closed_gops: bool = True
+    bit_rate: int = 0
+    audio: Audio | None = None
+    has_location: bool = False
+
+    @property
+    def short_side(self) -> int:
+        return min(self.width, self.height)

@@ -1,0 +1,56 @@
+"""What can be wrong with a video, in sentences a person can act on. The one place where they stand."""
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """`retryable`: the same bytes may do better another time."""
+
+    message: str
+    retryable: bool
+
+
+PROBLEMS: dict[str, Kind] = {
+    # The upload
+    "empty_file": Kind("This file is empty. Record or choose the video again.", retryable=False),
+    "checksum_mismatch": Kind("The file changed on its way to us. Upload it again.", retryable=False),
+    "upload_expired": Kind("The upload was not finished in time. Start it again.", retryable=False),
+    "too_large": Kind("This file is larger than what is allowed here. Record a shorter video.", retryable=False),
+    # What the file is
+    "not_media": Kind("This file is not a video.", retryable=False),
+    "unsupported_container": Kind(
+        "This kind of file is not accepted. Upload an MP4, MOV or WebM video.", retryable=False
+    ),
+    "unsupported_codec": Kind(
+        "The video is in a format we cannot read. Export it as MP4 and upload that.", retryable=False
+    ),
+    "no_video_track": Kind("This file has no video track.", retryable=False),
+    "encrypted": Kind("This video is copy-protected. Upload one that is not.", retryable=False),
+    "too_long": Kind("This video is longer than what is allowed here. Record a shorter one.", retryable=False),
+    "too_many_pixels": Kind(
+        "The picture of this video is too large. Record in 4K or less and upload again.", retryable=False
+    ),
+    "truncated": Kind(
+        "The end of this video is missing. Check that it plays to its end on your device and upload it again.",
+        retryable=False,
+    ),
+    "corrupt": Kind(
+        "This video is damaged and cannot be played. Check it on your device or record it again.",
+        retryable=False,
+    ),
+    # What went wrong here
+    "timed_out": Kind("Processing this video took too long. Try again.", retryable=True),
+    "out_of_space": Kind("There was no room to process this video. Try again later.", retryable=True),
+    "out_of_memory": Kind("There was not enough memory to process this video. Try again later.", retryable=True),
+    "processing_failed": Kind("Something went wrong while processing this video. Try again.", retryable=True),
+}
+
+
+class MediaProblem(Exception):  # noqa: N818 - the domain's word, as the API shows it
+    """A video that cannot be used, or not now. `detail` is for the operator and never shown to a rep."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        self.code = code
+        self.message, self.retryable = PROBLEMS[code]
+        self.detail = detail
+        super().__init__(f"{code}: {detail}" if detail else code)
