@@ -1,0 +1,42 @@
+"""Both object stores over real HTTP; a test that asks for `store` runs on each."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from media.storage import Storage
+from tests.s3_shim import S3Server, running_s3
+from tests.stores import Clock, open_s3, running_local
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["folder", "s3"])
+async def store(request: pytest.FixtureRequest, s3: S3Server, tmp_path: Path, clock: Clock) -> AsyncIterator[Storage]:
+    if request.param == "folder":
+        with running_local(tmp_path / "store", clock) as local:
+            yield local
+            await local.close()
+    else:
+        opened = open_s3(s3, f"t-{uuid4()}", clock)
+        await opened.ensure()
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+        yield client
