@@ -19,19 +19,19 @@ _FACE = (
 )
 
 
-async def make_sample(path: Path, binaries: Binaries) -> None:
-    """Write a portrait H.264 and AAC clip of 18.9 s and about 13 MB, as a phone would record it.
+async def make_sample(path: Path, binaries: Binaries, duration_ms: int = DURATION_MS) -> None:
+    """Write a portrait H.264 and AAC clip, as a phone would record it: 0.7 MB a second, 18.9 s at most.
 
     Raises:
         FfmpegFailed: the encoder is missing or broken.
     """
     voice_file = resources.files("media.sample").joinpath("voice.m4a")
     with resources.as_file(voice_file) as voice:
-        argv = [binaries.ffmpeg, *_graph(voice, path).get_args()]
-        await run(argv, folder=path.parent, bounds=encoding(DURATION_MS, 64 << 20))
+        argv = [binaries.ffmpeg, *_graph(voice, path, duration_ms).get_args()]
+        await run(argv, folder=path.parent, bounds=encoding(duration_ms, 64 << 20))
 
 
-def _graph(voice_path: Path, path: Path) -> ffmpeg.nodes.OutputStream:
+def _graph(voice_path: Path, path: Path, duration_ms: int) -> ffmpeg.nodes.OutputStream:
     sound = ffmpeg.input(str(voice_path)).audio.filter_multi_output("asplit")
     colours = {"c0": "0x1b3a57", "c1": "0x3b6f8f", "x0": 0, "y0": 0, "x1": WIDTH, "y1": HEIGHT, "speed": 0.01}
     wall = ffmpeg.input(_source("gradients", s=f"{WIDTH}x{HEIGHT}", r=30, d=19, **colours), format="lavfi")
@@ -43,7 +43,7 @@ def _graph(voice_path: Path, path: Path) -> ffmpeg.nodes.OutputStream:
     picture = picture.filter("noise", alls=6, allf="t").filter("format", "yuv420p")
     rate = {"video_bitrate": "5500k", "maxrate": "6500k", "bufsize": "6500k"}
     options = {"vcodec": "libx264", "preset": "ultrafast", "g": 60, "acodec": "aac", "movflags": "+faststart", **rate}
-    written = ffmpeg.output(picture, sound[0], str(path), t=DURATION_MS / 1000, **options)
+    written = ffmpeg.output(picture, sound[0], str(path), t=duration_ms / 1000, **options)
     return written.global_args("-hide_banner", "-nostdin", "-v", "error", "-y")
 
 
