@@ -19,6 +19,7 @@ from api.logs import RequestId
 from api.problems import HANDLERS
 from api.settings import Settings
 from api.skills.routes import routes as skill_routes
+from media.storage import Storage
 from models.database import Database
 
 VERSION = "0.1.0"
@@ -32,7 +33,7 @@ class Parts:
 
     settings: Settings
     database: Database
-    storage: Any
+    storage: Storage
     secret: bytes
 
 

@@ -14,7 +14,7 @@ from api.embedded import EmbeddedError, Urls, running_urls
 from api.logs import configure_logs
 from api.settings import SettingError, Settings, secret_key
 from media.binaries import Tools, find_binaries
-from media.storage import open_storage
+from media.storage import Storage, open_storage
 from media.worker import WorkerContext, run_worker
 from models.database import Database
 from models.migrate import migrate
@@ -51,7 +51,7 @@ async def opened_parts(settings: Settings) -> AsyncGenerator[Parts]:
         await database.dispose()
 
 
-def store_of(settings: Settings, secret: bytes) -> object:
+def store_of(settings: Settings, secret: bytes) -> Storage:
     try:
         return open_storage(settings.store, secret=secret, public_url=settings.base_url)
     except ValueError as error:

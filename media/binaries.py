@@ -6,6 +6,9 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from media import ffmpeg
 
 
 class BinaryMissing(Exception):  # noqa: N818 - says what is the case, as the other domain errors do
@@ -64,3 +67,29 @@ class Tools:
 
     binaries: Binaries
     threads: int = min(os.cpu_count() or 2, 8)
+
+
+WANTED_DECODERS = ("h264", "hevc", "vp8", "vp9", "libdav1d", "prores", "mjpeg", "h263", "aac", "opus", "amrnb")
+WANTED_FILTERS = ("zscale", "ebur128")
+
+
+async def describe(binaries: Binaries) -> list[tuple[str, str, str]]:
+    """Return `(part, what was found, remedy or nothing)` for each program: its version, and what it lacks for us."""
+    decoders, filters = await _say(binaries.ffmpeg, "-decoders"), await _say(binaries.ffmpeg, "-filters")
+    known = set(f"{decoders} {filters}".split())
+    lacking = [name for name in (*WANTED_DECODERS, *WANTED_FILTERS) if name not in known]
+    remedy = f"It lacks {', '.join(lacking)}: let SHOWME_FFMPEG name a fuller build." if lacking else ""
+    return [
+        ("ffmpeg", f"{await _version(binaries.ffmpeg)} at {binaries.ffmpeg}", remedy),
+        ("ffprobe", f"{await _version(binaries.ffprobe)} at {binaries.ffprobe}", ""),
+    ]
+
+
+async def _version(program: str) -> str:
+    return " ".join((await _say(program, "-version")).split()[2:3])
+
+
+async def _say(program: str, option: str) -> str:
+    with TemporaryDirectory() as folder:
+        found = await ffmpeg.run([program, "-hide_banner", option], folder=Path(folder), bounds=ffmpeg.PROBING)
+    return found.stdout.decode(errors="replace")
