@@ -34,7 +34,7 @@ def header_args(path: Path) -> list[str]:
 
 
 def packets_args(path: Path) -> list[str]:
-    entries = "packet=stream_index,pts_time,duration_time,size,flags"
+    entries = "packet=stream_index,pts_time,duration_time,size,flags:packet_side_data=side_data_type"
     return ["-v", "error", *_flags(SAFE), "-show_entries", entries, "-of", "compact=p=0", _url(path)]
 
 
@@ -241,7 +241,7 @@ def _sound(audio: Any) -> Any:
 def _levelled(audio: Any, gain_db: float) -> Any:
     """Limited at twice the sample rate, where the peaks between samples show."""
     louder = audio.filter("aresample", 96_000).filter("volume", f"{gain_db:.2f}dB")
-    return louder.filter("alimiter", limit=0.8, level="false").filter("aresample", 48_000)
+    return louder.filter("alimiter", limit=0.8, level="false", latency="true").filter("aresample", 48_000)
 
 
 def _still(picture: Any, width: int, height: int) -> Any:

@@ -26,6 +26,7 @@ class Track:
     end_s: float = 0.0
     size_bytes: int = 0
     open_gop: bool = False
+    encrypted: bool = False
 
     def add(self, pts: float, duration: float, size: int, *, keyframe: bool) -> None:
         if keyframe:
@@ -96,9 +97,9 @@ def _reader(tracks: dict[int, Track]) -> Callable[[str], None]:
         count += 1
         if count > MAX_PACKETS:
             raise MediaProblem("corrupt", f"more than {MAX_PACKETS} packets")
-        tracks.setdefault(int(facts["stream_index"]), Track()).add(
-            pts, _seconds(facts.get("duration_time")) or 0.0, int(facts.get("size", 0)), keyframe="K" in flags
-        )
+        track = tracks.setdefault(int(facts["stream_index"]), Track())
+        track.encrypted |= "Encryption info" in line
+        track.add(pts, _seconds(facts.get("duration_time")) or 0.0, int(facts.get("size", 0)), keyframe="K" in flags)
 
     return on_line
 

@@ -112,6 +112,8 @@ def judge(header: Json, packets: Packets, size_bytes: int, limits: Limits) -> Pr
     end_s = max(track.end_s for track in tracks)
     duration_ms = round((end_s - origin_s) * 1000)
     _hold_against_claim(header, packets, duration_ms)
+    if any(track.encrypted for track in tracks):
+        raise MediaProblem("encrypted")
     if not video.pts:
         raise MediaProblem("corrupt", "no frame in the video track")
     if duration_ms > limits.max_duration_ms:
@@ -227,11 +229,7 @@ def _audio(stream: Json, packets: Packets, origin_s: float) -> Audio:
 
 
 def _is_encrypted(stream: Json) -> bool:
-    return (
-        stream.get("codec_tag_string") in ENCRYPTED_TAGS
-        or "enc_key_id" in stream.get("tags", {})
-        or any("ncrypt" in str(data.get("side_data_type")) for data in stream.get("side_data_list", []))
-    )
+    return stream.get("codec_tag_string") in ENCRYPTED_TAGS or "enc_key_id" in stream.get("tags", {})
 
 
 def _has_location(header: Json) -> bool:
