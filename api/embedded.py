@@ -27,8 +27,8 @@ from api.embedded_home import (
     EmbeddedUnavailable,
     Home,
     Record,
+    binaries_of,
     choose_home,
-    copy_binaries,
     home_of,
     lock,
     make_cluster,
@@ -146,6 +146,7 @@ class EmbeddedPostgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._server: Postmaster | None = None
         self._watch: subprocess.Popen[bytes] | None = None
+        self._sockets: Path | None = None
         self._log_start = 0
 
     def __enter__(self) -> Urls:
@@ -165,14 +166,13 @@ class EmbeddedPostgres:
 
         Done again it starts a server that has died, and else changes nothing. Raises EmbeddedError.
         """
-        if self.alive:
+        if self.alive and self._running().answers():
             return urls_of(self._running(), self._record)
         package = wheel()
         try:
-            self._forget_process()
             self._take()
             home = self._prepare(package)
-            self._bring_up(home, copy_binaries(home, package) / "postgres")
+            self._bring_up(home, binaries_of(home, package, throw_away=self.fast) / "postgres")
             self._bootstrap()
         except OSError as error:
             self.stop()
@@ -187,11 +187,15 @@ class EmbeddedPostgres:
         found = self._server or self._process
         if found and self._home:
             end(found.pid, self._home, self._process)
+        if self._server:
+            remove_temporary(self._server.sockets)
+        if self._sockets:
+            remove_temporary(str(self._sockets))
         self._forget_process()
         if self.fast and self._record.elsewhere:
             rmtree(self._record.elsewhere, ignore_errors=True)
             (self.data_dir / RECORD).unlink(missing_ok=True)
-        self._home = None
+        self._home = self._sockets = None
         while self._locks:
             os.close(self._locks.pop())
 
@@ -235,20 +239,24 @@ class EmbeddedPostgres:
                 raise EmbeddedError(f"{home.data} is there, but {self.data_dir / RECORD} with its passwords is not.")
             return home
         record.write(self.data_dir)
-        make_cluster(home, copy_binaries(home, package), record.passwords[SUPERUSER], throw_away=self.fast)
+        binaries = binaries_of(home, package, throw_away=self.fast)
+        make_cluster(home, binaries, record.passwords[SUPERUSER], throw_away=self.fast)
         return home
 
     def _bring_up(self, home: Home, program: Path) -> None:
         deadline = time.monotonic() + START_S
+        launched = False
         while True:
             server = find_server(home)
             if server and server.answers():
                 self._server = server
                 return
             if server is None and (self._process is None or self._process.poll() is not None):
-                if self._process:
+                if launched:
                     self._check_retry(home)
+                self._forget_process()
                 self._launch(home, program)
+                launched = True
             if time.monotonic() > deadline:
                 raise EmbeddedError(f"PostgreSQL did not answer in {START_S:.0f} s: {self._said(home)}")
             time.sleep(POLL_S)
@@ -266,8 +274,9 @@ class EmbeddedPostgres:
             return log.read()[-1500:].decode(errors="replace").strip()
 
     def _launch(self, home: Home, program: Path) -> None:
-        clear_stale(home)
-        sockets = socket_folder(home)
+        clear_stale(home, self._sockets)
+        # Kept over a restart: others hold URLs with it.
+        self._sockets = sockets = self._sockets or socket_folder(home)
         settings = SETTINGS | {"unix_socket_directories": str(sockets), "max_connections": str(self.max_connections)}
         settings |= FAST if self.fast else {}
         if home.log.exists() and home.log.stat().st_size > MAX_LOG_BYTES:
@@ -289,7 +298,6 @@ class EmbeddedPostgres:
             self._watch_over(self._process.pid, sockets)
 
     def _watch_over(self, pid: int, sockets: Path) -> None:
-        _kill(self._watch)
         temporary = str(sockets) if sockets.parent == TEMPORARY else ""
         self._watch = subprocess.Popen(
             ["/bin/sh", "-c", WATCH, "sh", str(pid), temporary, self._record.elsewhere or ""],
@@ -302,8 +310,6 @@ class EmbeddedPostgres:
     def _forget_process(self) -> None:
         _kill(self._watch)
         _kill(self._process)
-        if self._server:
-            remove_temporary(self._server.sockets)
         self._server = self._process = self._watch = None
 
     def _bootstrap(self) -> None:

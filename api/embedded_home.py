@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pwd
+import re
 import secrets
 import subprocess
 import tempfile
@@ -26,6 +27,8 @@ RECORD = "embedded.json"
 # Where a cluster goes that root keeps in a folder which no other account can enter.
 ELSEWHERE = Path("/var/lib/showme")
 ACCOUNTS = ("showme", "postgres", "nobody")
+# initdb hands its path to a shell, in double quotes; postmaster.pid has a line for it.
+UNSAFE_PATH = re.compile(r'["$`\\\x00-\x1f]')
 ENVIRONMENT: Mapping[str, str] = {"LC_ALL": "C", "PATH": os.defpath}
 
 
@@ -163,6 +166,8 @@ def home_of(data_dir: Path, record: Record) -> Home:
 
 def choose_home(data_dir: Path, record: Record, *, throw_away: bool) -> Home:
     """Return the folder of the cluster, made if need be; the choice is kept in `record.elsewhere`."""
+    if UNSAFE_PATH.search(str(data_dir)):
+        raise EmbeddedError(f"The path {str(data_dir)!r} has a character that PostgreSQL's tools do not stand.")
     if record.elsewhere and throw_away and not Path(record.elsewhere).exists():
         record.elsewhere, record.ready = None, False
     home = home_of(data_dir, record)
@@ -223,8 +228,13 @@ def wheel() -> Path:
     return package
 
 
-def copy_binaries(home: Home, package: Path) -> Path:
-    """Copy the binaries once, so that the cluster outlives its virtual environment; return their `bin` folder."""
+def binaries_of(home: Home, package: Path, *, throw_away: bool) -> Path:
+    """Return the `bin` folder for this cluster: a copy made once, so that the cluster outlives its environment.
+
+    A throw-away cluster runs the wheel's own where its account can.
+    """
+    if throw_away and home.account.can_enter(own := package / f"pginstall{MAJOR}" / "bin"):
+        return own
     kept = home.folder / f"postgresql-{MAJOR}-{version(WHEEL)}"
     if not kept.exists():
         part = kept.with_name(f"{kept.name}.part")

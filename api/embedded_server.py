@@ -46,7 +46,7 @@ class Postmaster:
 def find_server(home: Home) -> Postmaster | None:
     """Return the server of this cluster if its process is there; a stale or copied `postmaster.pid` is not believed."""
     try:
-        lines = (home.data / "postmaster.pid").read_text().splitlines()
+        lines = os.fsdecode((home.data / "postmaster.pid").read_bytes()).split("\n")
     except FileNotFoundError:
         return None
     if len(lines) < 5 or not lines[0].isdigit() or lines[1] != str(home.data) or not lines[4]:
@@ -65,12 +65,17 @@ def runs(pid: int, home: Home) -> bool:
     return os.fsencode(home.data) in said.stdout
 
 
-def clear_stale(home: Home) -> None:
-    """Remove a `postmaster.pid` whose number went to another process: PostgreSQL would take that for a server."""
+def clear_stale(home: Home, sockets: Path | None) -> None:
+    """Remove lock files whose number went to another process, which PostgreSQL would take for a server.
+
+    A temporary folder that a killed server left goes with them, unless it is `sockets`.
+    """
+    for path in (sockets or home.folder / "run").glob(f"{SOCKET}*"):
+        path.unlink()
     path = home.data / "postmaster.pid"
     with suppress(FileNotFoundError, ValueError, IndexError, ProcessLookupError):
-        lines = path.read_text().splitlines()
-        if len(lines) > 4:
+        lines = os.fsdecode(path.read_bytes()).split("\n")
+        if len(lines) > 4 and lines[4] != str(sockets):
             remove_temporary(lines[4])
         with suppress(PermissionError):
             os.kill(int(lines[0]), 0)
