@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, TypeVarTuple
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,7 @@ from sqlalchemy.sql.elements import SQLCoreOperations
 from models.errors import InvalidError
 
 T = TypeVar("T")
+Columns = TypeVarTuple("Columns")
 
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="Rows a page, 1 to 100.")]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before.", max_length=500)]
@@ -43,14 +44,14 @@ def decode(cursor: str, *kinds: type[Any]) -> tuple[Any, ...]:
 
 
 def after(
-    query: Select[Any],
+    query: Select[*Columns],
     columns: Sequence[SQLCoreOperations[Any]],
     cursor: str | None,
     limit: int,
     *,
     kinds: tuple[type[Any], ...] = (datetime, UUID),
     descending: bool = False,
-) -> Select[Any]:
+) -> Select[*Columns]:
     """Order by the columns and start behind the cursor; one row more than the limit tells whether there is more."""
     if cursor:
         key = tuple_(*columns)

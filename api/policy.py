@@ -5,7 +5,9 @@ functions of an actor and an object that is visible; a refusal is 403.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, false, or_, true
 
@@ -238,8 +240,31 @@ def may_write_critique(actor: Actor, critique: Critique) -> bool:
     return critique.reviewer_id == actor.person_id
 
 
+def may_acknowledge(actor: Actor, take: Take) -> bool:
+    return take.person_id == actor.person_id
+
+
 def may_edit_moment(actor: Actor, moment: Moment) -> bool:
     return moment.author_id == actor.person_id
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A person whose progress is asked for, with the teams they are in."""
+
+    person: Person
+    team_ids: frozenset[UUID]
+
+
+def may_see_progress(actor: Actor, subject: Subject) -> bool:
+    """Oneself, the managers of a team the person is in, and enablement; not admins by that role."""
+    if subject.person.id == actor.person_id or actor.is_enablement:
+        return True
+    return bool(actor.managed & subject.team_ids)
+
+
+def may_see_team_progress(actor: Actor, team: Team) -> bool:
+    return actor.is_enablement or actor.manages(team.id)
 
 
 def may_edit_asset(actor: Actor, asset: Asset) -> bool:
@@ -267,7 +292,10 @@ RULES: tuple[Rule, ...] = (
     may_critique,
     may_remark,
     may_write_critique,
+    may_acknowledge,
     may_edit_moment,
+    may_see_progress,
+    may_see_team_progress,
     may_edit_asset,
     may_edit_bright_spot,
     may_archive_bright_spot,
