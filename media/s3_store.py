@@ -214,8 +214,10 @@ class S3Storage:
         credentials = self._session.get_credentials()
         if credentials is None:
             raise StorageUnavailable("There are no credentials for S3.")
-        with _translated():
+        try:
             frozen = credentials.get_frozen_credentials()
+        except (BotoCoreError, RuntimeError) as error:  # the latter where a refresh brought nothing newer
+            raise StorageUnavailable(f"The credentials for S3 have ended: {error}") from error
         ends = getattr(credentials, "_expiry_time", None)  # no public way to ask
         return Keys(
             frozen.access_key or "",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import sha256
+from ipaddress import ip_address
 from urllib.parse import parse_qs, quote, urlsplit
 
 ROUND_S = 3600
@@ -81,6 +82,14 @@ def _date_texts(at: int) -> tuple[str, str]:
     return text[:8], text
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 class SigV4Signer:
     """Signs query strings for one bucket. `endpoint` is the address clients use, as `https://host[:port][/path]`."""
 
@@ -89,6 +98,8 @@ class SigV4Signer:
         host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
         if parts.port and parts.port != _DEFAULT_PORTS[parts.scheme]:
             host = f"{host}:{parts.port}"
+        # An address has no subdomains, and a certificate covers no dots: boto3 falls back in the same way.
+        path_style = path_style or _is_address(parts.hostname or "") or (parts.scheme == "https" and "." in bucket)
         base = parts.path.rstrip("/")
         self._host = host if path_style else f"{bucket}.{host}"
         self._path = f"{base}/{bucket}/" if path_style else f"{base}/"
