@@ -16,6 +16,7 @@ from api.auth import Tokens
 from api.health import health_routes
 from api.logs import RequestId
 from api.problems import HANDLERS
+from api.rubrics.routes import routes as rubric_routes
 from api.settings import Settings
 from api.skills.routes import routes as skill_routes
 from media.storage import Storage
@@ -23,7 +24,7 @@ from models.database import Database
 
 VERSION = "0.1.0"
 
-V1_ROUTES = [*skill_routes]
+V1_ROUTES = [*skill_routes, *rubric_routes]
 
 
 @dataclass(frozen=True)
