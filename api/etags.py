@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from litestar import Request
-from litestar.openapi.spec import OpenAPIHeader
+from litestar.datastructures import ResponseHeader
 from litestar.params import HeaderParameter
 
 from models.errors import PreconditionFailedError, PreconditionRequiredError
@@ -14,7 +14,7 @@ IfMatch = Annotated[
     str | None, HeaderParameter(name="If-Match", description="The ETag of the version this edits.", max_length=200)
 ]
 
-ETAG_HEADER = {"ETag": OpenAPIHeader(description="The version, for If-Match.")}
+ETAG_HEADER = [ResponseHeader(name="ETag", description="The version, for If-Match.", documentation_only=True)]
 
 
 def etag(version: int) -> str:

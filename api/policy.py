@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, true
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, true
 
 from api.auth import Actor
 from models.asset import Asset, Upload
 from models.base import Tenant
-from models.bright_spot import BrightSpot, Segment
+from models.bright_spot import BrightSpot, Consent, Segment
 from models.challenge import Assignment, Challenge, Prompt
 from models.critique import Critique, Moment, NextStep
 from models.person import Person, Session
@@ -151,11 +151,18 @@ def _bright_spot(actor: Actor) -> Predicate:
         Segment.bright_spot_id == BrightSpot.id,
         Segment.person_id == actor.person_id,
     )
+    # The sweep revokes it a little later; until then it is out of sight already.
+    run_out = exists().where(
+        Consent.org_id == actor.org_id,
+        Consent.bright_spot_id == BrightSpot.id,
+        Consent.cut == BrightSpot.cut,
+        Consent.until <= func.now(),
+    )
     audience = true() if actor.is_enablement else in_audience(actor, BrightSpot.audience_id)
     return or_(
         BrightSpot.maker_id == actor.person_id,
         and_(BrightSpot.state != "draft", shown),
-        and_(BrightSpot.state == "published", audience),
+        and_(BrightSpot.state == "published", audience, ~run_out),
     )
 
 
@@ -271,6 +278,20 @@ def may_edit_asset(actor: Actor, asset: Asset) -> bool:
     return asset.owner_id == actor.person_id
 
 
+def may_show(actor: Actor, take: Take) -> bool:
+    """Make a bright spot of it: its rep, enablement, and the managers of the team it was made in."""
+    return take.person_id == actor.person_id or actor.is_enablement or actor.manages(take.team_id)
+
+
+def may_consent(actor: Actor, segment: Segment) -> bool:
+    return segment.person_id == actor.person_id
+
+
+def may_see_consents(actor: Actor, bright_spot: BrightSpot) -> bool:
+    """Who agreed, and whom it is for: its maker and enablement, beside those it shows."""
+    return bright_spot.maker_id == actor.person_id or actor.is_enablement
+
+
 def may_edit_bright_spot(actor: Actor, bright_spot: BrightSpot) -> bool:
     return bright_spot.maker_id == actor.person_id
 
@@ -297,6 +318,9 @@ RULES: tuple[Rule, ...] = (
     may_see_progress,
     may_see_team_progress,
     may_edit_asset,
+    may_show,
+    may_consent,
+    may_see_consents,
     may_edit_bright_spot,
     may_archive_bright_spot,
 )
