@@ -22,9 +22,16 @@ TEN_BIT = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level
 
 BT2020 = "setparams=color_primaries=bt2020:colorspace=bt2020nc:range=tv"
 
-# Frame n is n steps brighter than frame 0; a beep begins each second.
-COUNTED = "color=black:s=320x240:r=25:d=4,format=yuv420p,geq=lum='20+2*N':cb=128:cr=128"
+# Each frame has a brightness of its own, far from those beside it; a beep begins each second.
+COUNTED = "color=black:s=320x240:r=25:d=4,format=yuv420p,geq=lum='20+mod(37*N,199)':cb=128:cr=128"
 BEEPS = "aevalsrc='if(lt(mod(t,1),0.1),sin(2*PI*1000*t),0)':d=4:s=48000"
+
+
+def _flat(luma: int, blue: int, red: int) -> list[str]:
+    """One colour in 10 bits: 572 is a white sheet of paper in PQ."""
+    graph = f"color=s=320x240:r=25:d=0.4,format=yuv420p10le,geq=lum={luma}:cb={blue}:cr={red}"
+    return ["-f", "lavfi", "-i", graph]
+
 
 RECIPES: dict[str, list[str]] = {
     "plain.mp4": [*PICTURE, *SOUND, *H264, "-g", "50", *AAC],
@@ -42,6 +49,8 @@ RECIPES: dict[str, list[str]] = {
     "hevc.mp4": [*PICTURE, *SOUND, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", *AAC],
     "hlg.mp4": [*PICTURE, *TEN_BIT, "-vf", f"{BT2020}:color_trc=arib-std-b67"],
     "pq.mp4": [*PICTURE, *TEN_BIT, "-vf", f"{BT2020}:color_trc=smpte2084"],
+    "pq_white.mp4": [*_flat(572, 512, 512), *TEN_BIT, "-vf", f"{BT2020}:color_trc=smpte2084"],
+    "hlg_red.mp4": [*_flat(500, 460, 620), *TEN_BIT, "-vf", f"{BT2020}:color_trc=arib-std-b67"],
     "av1.mp4": [*PICTURE, "-c:v", "libsvtav1", "-preset", "12", "-svtav1-params", "lp=1"],
     "recorded.webm": [*PICTURE, *SOUND, "-c:v", "libvpx", "-deadline", "realtime", "-c:a", "libopus", "-live", "1"],
     "odd.mp4": ["-f", "lavfi", "-i", "testsrc2=s=161x121:r=25:d=1", "-c:v", "libx264", "-pix_fmt", "yuv444p"],
@@ -147,7 +156,27 @@ DERIVED: dict[str, Callable[[Path], None]] = {
 
 def frames_luma(path: Path) -> list[int]:
     """The mean brightness of each frame."""
-    return list(ffmpeg("-i", str(path), "-vf", "scale=1:1:flags=area,format=gray", "-f", "rawvideo", "-"))
+    return list(
+        ffmpeg(
+            "-i",
+            str(path),
+            "-fps_mode",
+            "passthrough",
+            "-vf",
+            "scale=1:1:flags=area,format=gray",
+            "-f",
+            "rawvideo",
+            "-",
+        )
+    )
+
+
+def mean_colour(path: Path) -> tuple[int, int, int]:
+    """Luma and the two chromas of the first frame, 8 bits each."""
+    luma, blue, red = ffmpeg(
+        "-i", str(path), "-frames:v", "1", "-vf", "scale=2:2:flags=area,format=yuv444p,crop=1:1", "-f", "rawvideo", "-"
+    )
+    return luma, blue, red
 
 
 def beeps_ms(path: Path) -> list[int]:
@@ -155,7 +184,7 @@ def beeps_ms(path: Path) -> list[int]:
     raw = ffmpeg("-i", str(path), "-map", "0:a:0", "-ac", "1", "-ar", "8000", "-f", "s16le", "-")
     samples = memoryview(raw).cast("h")
     loud = [index // 8 for index, sample in enumerate(samples) if abs(sample) > 3000]
-    return [ms for ms, before in zip(loud, [-1000, *loud], strict=False) if ms - before > 500]
+    return [ms for ms, before in zip(loud, [-1000, *loud], strict=False) if ms - before > 300]
 
 
 def real_clips() -> Iterator[tuple[Path, str]]:
