@@ -25,6 +25,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
+            # An error may be logged, and its parameters are people's: addresses, hashes, notes.
+            hide_parameters=True,
             # The queue's own functions name its tables without their schema.
             connect_args={"server_settings": {"search_path": "public,queue", "application_name": "showme"}},
         )
@@ -69,12 +71,13 @@ async def _driver(connection: AsyncConnection) -> Any:
 
 
 async def _roll_back(connection: AsyncConnection, raw: Any) -> None:
-    """Leave the connection clean, or out of the pool."""
+    """Leave the connection clean, or out of the pool; what went wrong first stays the error."""
     try:
         await raw.execute("ROLLBACK")
-    except BaseException:
+    except BaseException as error:
         await connection.invalidate()
-        raise
+        if not isinstance(error, Exception):
+            raise
 
 
 @sa_event.listens_for(OrmSession, "before_flush")

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Index, PrimaryKeyConstraint
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Tenant, now, of_org
@@ -26,4 +27,17 @@ class Event(Tenant):
         of_org(),
         Index("ix_event_subject", "org_id", "subject_id", "at"),
         {"postgresql_partition_by": "RANGE (at)"},
+    )
+
+
+def write_event(session: AsyncSession, subject: Tenant, what: str, **data: Any) -> None:
+    """Write down what happened to a row, by whom the session says; moves of a state write themselves down."""
+    session.add(
+        Event(
+            org_id=subject.org_id,
+            actor_id=session.info.get("actor_id"),
+            subject_id=subject.id,
+            name=f"{subject.__tablename__}.{what}",
+            data=data,
+        )
     )

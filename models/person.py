@@ -13,7 +13,7 @@ ORG_ROLES = ("admin", "enablement", "member")
 
 class Person(Stateful):
     __tablename__ = "person"
-    MOVES = moves(invited="active left", active="left", left="active")
+    MOVES = moves(invited="active left", active="left", left="active invited")
 
     name: Mapped[str]
     email: Mapped[str]
@@ -31,6 +31,7 @@ class Person(Stateful):
         one_of("org_role", ORG_ROLES),
         one_of("state", MOVES),
         Index("uq_person_email", "org_id", "email", unique=True),
+        Index("ix_person_name", "org_id", "name", "id"),
     )
 
 

@@ -19,12 +19,14 @@ class Team(Tenant):
     created_by: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     archived_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     __table_args__ = (
         of_org(),
         belongs_to("parent_id", "team"),
         CheckConstraint("parent_id <> id", name="own_parent"),
         Index("ix_team_parent", "org_id", "parent_id"),
+        Index("ix_team_name", "org_id", "name", "id"),
     )
 
 

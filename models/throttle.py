@@ -11,5 +11,5 @@ class Throttle(Base):
     __tablename__ = "throttle"
 
     key: Mapped[str] = mapped_column(primary_key=True)
-    window_start: Mapped[datetime]
+    window_start: Mapped[datetime] = mapped_column(index=True)
     count: Mapped[int]

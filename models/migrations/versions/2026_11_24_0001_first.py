@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_throttle")),
     )
+    op.create_index(op.f("ix_throttle_window_start"), "throttle", ["window_start"], unique=False)
     op.create_table(
         "audience",
         sa.Column("everyone", sa.Boolean(), nullable=False),
@@ -76,6 +77,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_person")),
     )
     op.create_index("uq_person_email", "person", ["org_id", "email"], unique=True)
+    op.create_index("ix_person_name", "person", ["org_id", "name", "id"], unique=False)
     op.create_table(
         "rubric",
         sa.Column("title", sa.Text(), nullable=False),
@@ -106,6 +108,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.Uuid(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("parent_id <> id", name=op.f("ck_team_own_parent")),
@@ -116,6 +119,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_team")),
     )
     op.create_index("ix_team_parent", "team", ["org_id", "parent_id"], unique=False)
+    op.create_index("ix_team_name", "team", ["org_id", "name", "id"], unique=False)
     op.create_table(
         "account_token",
         sa.Column("person_id", sa.Uuid(), nullable=False),
