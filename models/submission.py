@@ -44,10 +44,10 @@ async def submit(session: AsyncSession, take: Take, *, note: str | None, confide
         raise _closed(assignment)
     arrived = await _check_responses(session, take)
     take.move("submitted" if arrived else "submitting")
-    await _clear_failures(session, take)
     take.submitted_at = take.submitted_at or now()
     take.note = take.note if note is None else note
     take.confidence = take.confidence if confidence is None else confidence
+    await _clear_failures(session, take)
     if assignment.current_take_id is None or await _is_newest(session, take):
         assignment.current_take_id = take.id
         follow(assignment, "submitted")
