@@ -208,12 +208,16 @@ def _picture(video: Any, probe: Probe, width: int, height: int) -> Any:
     """Progressive, even, square, 8-bit 4:2:0 SDR in BT.709; ffmpeg turns it upright before the first filter."""
     if probe.interlaced:
         video = video.filter("bwdif", mode="send_frame", deint="interlaced")
-    if rate := constant_rate(probe):
+    rate = constant_rate(probe)
+    # Frames are dropped before the costly part and repeated after it: three frames may claim hours.
+    if rate and rate < probe.frame_rate:
         video = video.filter("fps", fps=rate, start_time=0)
     if probe.transfer == "sdr":
         video = video.filter("scale", width, height, flags="bicubic", **_to_bt709(probe))
     else:
         video = _tone_mapped(video.filter("scale", width, height, flags="bicubic"), probe)
+    if rate and rate >= probe.frame_rate:
+        video = video.filter("fps", fps=rate, start_time=0)
     return video.filter("setsar", "1").filter("format", "yuv420p")
 
 

@@ -178,9 +178,8 @@ def test_high_dynamic_range_is_mapped_and_not_merely_relabelled(transfer: str) -
 @pytest.mark.parametrize(
     ("changes", "begins"),
     [
-        ({"variable_frame_rate": True, "frame_rate": 14.8}, "[0:1]fps=fps=30:start_time=0"),
+        ({"variable_frame_rate": True, "frame_rate": 32.0}, "[0:1]fps=fps=30:start_time=0"),
         ({"frame_rate": 240.0}, "[0:1]fps=fps=60:start_time=0"),
-        ({"start_ms": 700, "frame_rate": 24.0}, "[0:1]fps=fps=24.0:start_time=0"),
         ({"interlaced": True}, "[0:1]bwdif=deint=interlaced:mode=send_frame"),
         ({"matrix": ""}, "[0:1]scale=1280:720:flags=bicubic:in_color_matrix=bt709:"),
         ({"matrix": "", "width": 640, "height": 480}, "[0:1]scale=640:480:flags=bicubic:in_color_matrix=bt601:"),
@@ -189,6 +188,19 @@ def test_high_dynamic_range_is_mapped_and_not_merely_relabelled(transfer: str) -
 def test_awkward_pictures_are_put_right_before_all_else(changes: dict[str, object], begins: str) -> None:
     argv = commands.transcode(SOURCE, like(codec="vp9", **changes), "o.mp4", threads=2)
     assert graph(argv).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rate"),
+    [
+        ({"variable_frame_rate": True, "frame_rate": 0.01}, "30"),
+        ({"start_ms": 700, "frame_rate": 24.0}, "24.0"),
+    ],
+)
+def test_frames_are_repeated_only_after_they_were_scaled(changes: dict[str, object], rate: str) -> None:
+    argv = commands.transcode(SOURCE, like(codec="vp9", **changes), "o.mp4", threads=2)
+    assert graph(argv).index("scale=") < graph(argv).index("fps=")
+    assert f"fps=fps={rate}:start_time=0" in graph(argv)
 
 
 def test_a_progressive_file_keeps_the_sound_in_step() -> None:
