@@ -1,8 +1,10 @@
 """The PostgreSQL that needs no installation: binaries of a wheel, one cluster a data folder, one unix socket."""
 
+import asyncio
 import os
 import re
 import subprocess
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +48,7 @@ from api.embedded_server import (
     runs,
     socket_folder,
 )
+from api.supervisor import Log
 
 __all__ = [
     "EmbeddedError",
@@ -60,6 +63,7 @@ __all__ = [
 DATABASE = "showme"
 START_S = 300.0  # a long recovery is no failure while the server lives
 RETRY_S = 0.2
+LONGEST_PAUSE_S = 30.0
 MAX_LOG_BYTES = 10 << 20
 SETTINGS = {
     "listen_addresses": "",
@@ -140,6 +144,8 @@ class EmbeddedPostgres:
         self.data_dir = data_dir.absolute()
         self.fast = fast
         self.max_connections = max_connections
+        self._turn = threading.Lock()
+        self._wanted = False
         self._locks: list[int] = []
         self._home: Home | None = None
         self._record = Record()
@@ -166,6 +172,11 @@ class EmbeddedPostgres:
 
         Done again it starts a server that has died, and else changes nothing. Raises EmbeddedError.
         """
+        with self._turn:
+            self._wanted = True
+            return self._start()
+
+    def _start(self) -> Urls:
         if self.alive and self._running().answers():
             return urls_of(self._running(), self._record)
         package = wheel()
@@ -174,16 +185,21 @@ class EmbeddedPostgres:
             home = self._prepare(package)
             self._bring_up(home, binaries_of(home, package, throw_away=self.fast) / "postgres")
             self._bootstrap()
-        except OSError as error:
-            self.stop()
+        except (OSError, psycopg.Error) as error:
+            self._stop()
             raise EmbeddedError(f"The embedded PostgreSQL of {self.data_dir} cannot start: {error}.") from error
         except BaseException:
-            self.stop()
+            self._stop()
             raise
         return urls_of(self._running(), self._record)
 
     def stop(self) -> None:
         """End the server, sessions and all, and let go of the folder. Harmless when nothing runs."""
+        with self._turn:
+            self._wanted = False
+            self._stop()
+
+    def _stop(self) -> None:
         found = self._server or self._process
         if found and self._home:
             end(found.pid, self._home, self._process)
@@ -192,12 +208,32 @@ class EmbeddedPostgres:
         if self._sockets:
             remove_temporary(str(self._sockets))
         self._forget_process()
-        if self.fast and self._record.elsewhere:
-            rmtree(self._record.elsewhere, ignore_errors=True)
+        if self.fast and self._home and self._home.temporary:
+            rmtree(self._home.folder, ignore_errors=True)
             (self.data_dir / RECORD).unlink(missing_ok=True)
         self._home = self._sockets = None
         while self._locks:
             os.close(self._locks.pop())
+
+    async def keep_running(self, *, log: Log, every_s: float = 1.0) -> None:
+        """Start the server again whenever it dies, until cancelled; its URLs stay the same."""
+        pause_s = every_s
+        while True:
+            await asyncio.sleep(pause_s)
+            if self._turn.locked() or self.alive:
+                continue
+            log.error("the database died and is started again")
+            try:
+                await asyncio.to_thread(self._revive)
+                pause_s = every_s
+            except EmbeddedError as error:
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                log.warning("the database cannot start", error=str(error), next_try_in_s=pause_s)
+
+    def _revive(self) -> None:
+        with self._turn:
+            if self._wanted:
+                self._start()
 
     def create_database(self, name: str, template: str | None = None) -> Urls:
         """Create a database that the owner role owns, as a copy of `template` (which nobody may be using)."""
@@ -295,12 +331,12 @@ class EmbeddedPostgres:
                 **home.account.options,
             )
         if self.fast:
-            self._watch_over(self._process.pid, sockets)
+            self._watch_over(self._process.pid, home, sockets)
 
-    def _watch_over(self, pid: int, sockets: Path) -> None:
-        temporary = str(sockets) if sockets.parent == TEMPORARY else ""
+    def _watch_over(self, pid: int, home: Home, sockets: Path) -> None:
+        gone = [str(sockets) if sockets.parent == TEMPORARY else "", str(home.folder) if home.temporary else ""]
         self._watch = subprocess.Popen(
-            ["/bin/sh", "-c", WATCH, "sh", str(pid), temporary, self._record.elsewhere or ""],
+            ["/bin/sh", "-c", WATCH, "sh", str(pid), *gone],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -26,6 +26,7 @@ SUPERUSER, OWNER, APP = "postgres", "showme_owner", "showme_app"
 RECORD = "embedded.json"
 # Where a cluster goes that root keeps in a folder which no other account can enter.
 ELSEWHERE = Path("/var/lib/showme")
+TEMPORARY_PREFIX = "showme-cluster-"
 ACCOUNTS = ("showme", "postgres", "nobody")
 # initdb hands its path to a shell, in double quotes; postmaster.pid has a line for it.
 UNSAFE_PATH = re.compile(r'["$`\\\x00-\x1f]')
@@ -124,6 +125,11 @@ class Home:
     def log(self) -> Path:
         return self.folder / "postgres.log"
 
+    @property
+    def temporary(self) -> bool:
+        """A throw-away cluster's that could not be in its data folder."""
+        return self.folder.parent == Path(tempfile.gettempdir()) and self.folder.name.startswith(TEMPORARY_PREFIX)
+
     @cached_property
     def account(self) -> Account:
         """The owner of the cluster; before there is one, ourselves or, for root, one that can do little else."""
@@ -193,7 +199,7 @@ def choose_home(data_dir: Path, record: Record, *, throw_away: bool) -> Home:
 
 def _elsewhere(data_dir: Path, *, throw_away: bool) -> Path:
     if throw_away:
-        folder = Path(tempfile.mkdtemp(prefix="showme-"))
+        folder = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX))
         folder.chmod(0o755)
         return folder
     if not ELSEWHERE.exists():

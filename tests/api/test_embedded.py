@@ -1,3 +1,4 @@
+import asyncio
 import os
 import pwd
 import signal
@@ -231,6 +232,27 @@ def test_a_killed_server_starts_again_with_every_committed_row_under_the_same_ur
         assert ask(urls.migrate, "SELECT value FROM public.over_a_kill") == 7
 
 
+async def test_a_server_that_dies_is_started_again_while_it_is_kept_running(stopped: Path) -> None:
+    said: list[str] = []
+
+    class Log:
+        def info(self, event: str, /, **facts: Any) -> None:
+            said.append(event)
+
+        warning = error = exception = info
+
+    postgres = EmbeddedPostgres(stopped)
+    with postgres as urls:
+        keeping = asyncio.create_task(postgres.keep_running(log=Log(), every_s=0.01))
+        first = pid_of(urls)
+        os.kill(first, signal.SIGKILL)
+        await asyncio.to_thread(wait_until, lambda: postgres._server is not None and postgres._server.pid != first)
+        assert ask(urls.app, "SELECT 1") == 1
+        keeping.cancel()
+    assert said == ["the database died and is started again"]
+    assert not postgres.alive
+
+
 def test_a_server_whose_process_number_another_process_got_starts_again(stopped: Path) -> None:
     postgres = EmbeddedPostgres(stopped, fast=True)
     with postgres as urls:
@@ -280,6 +302,16 @@ def test_a_throw_away_cluster_leaves_nothing_outside_its_folder(tmp_path: Path) 
     with EmbeddedPostgres(tmp_path, fast=True) as urls:
         home = Path(ask(urls.superuser, "SHOW data_directory")).parent
     assert home.is_relative_to(tmp_path) or not home.exists()
+
+
+def test_a_cluster_that_is_no_throw_away_is_kept_even_when_it_is_run_as_one(open_folder: Path, elsewhere: Path) -> None:
+    data_dir = open_folder / "home" / "showme"
+    data_dir.parent.mkdir(mode=0o700)
+    with EmbeddedPostgres(data_dir):
+        pass
+    with EmbeddedPostgres(data_dir, fast=True) as urls:
+        place = Path(ask(urls.superuser, "SHOW data_directory"))
+    assert place.is_dir()
 
 
 def test_a_child_that_outlives_the_manager_does_not_hold_the_folder(stopped: Path) -> None:
