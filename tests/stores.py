@@ -8,14 +8,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import uvicorn
-from litestar import Litestar
+from litestar import Litestar, asgi
+from litestar.types import Receive, Scope, Send
 
-from api.local_store import local_store_handler
+from api.local_store import serve
 from media.local_store import LocalStorage
 from media.s3_store import S3Place, S3Storage
 from media.storage import MIN_PART_BYTES, PartToJoin, SignedRequest, Storage
@@ -56,13 +58,34 @@ def serving(app: Litestar, listener: socket.socket) -> Iterator[None]:
         thread.join(20)
 
 
+@dataclass
+class LocalServer:
+    """One server for many stores in turn, since stopping one takes longer than most tests."""
+
+    url: str
+    now: LocalStorage | None = None
+
+    @contextmanager
+    def serve(self, folder: Path, clock: Clock) -> Iterator[LocalStorage]:
+        self.now = LocalStorage(folder, secret=SECRET, public_url=self.url, clock=clock)
+        try:
+            yield self.now
+        finally:
+            self.now = None
+
+
 @contextmanager
-def running_local(folder: Path, clock: Clock) -> Iterator[LocalStorage]:
+def running_local() -> Iterator[LocalServer]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        storage = LocalStorage(folder, secret=SECRET, public_url=url, clock=clock)
-        with serving(Litestar([local_store_handler(storage)], openapi_config=None), listener):
-            yield storage
+        server = LocalServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+        @asgi("/store", is_mount=True, copy_scope=True)
+        async def store(scope: Scope, receive: Receive, send: Send) -> None:
+            assert server.now is not None, "no test is served"
+            await serve(server.now, scope, receive, send)
+
+        with serving(Litestar([store], openapi_config=None), listener):
+            yield server
 
 
 def open_s3(server: S3Server, bucket: str, clock: Clock, *, page: int = 1000) -> S3Storage:

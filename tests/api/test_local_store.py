@@ -15,14 +15,20 @@ from litestar import Litestar
 
 from api.local_store import CHUNK_BYTES, MAX_PART_BYTES, local_store_handler, serve
 from media.local_store import LocalStorage
-from tests.stores import ASSET, BIG, KEY, SECRET, SMALL, Clock, begin, running_local
+from tests.stores import ASSET, BIG, KEY, SECRET, SMALL, Clock, LocalServer, begin, running_local
 
 BODY = bytes(range(256)) * 40
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalServer]:
+    with running_local() as running:
+        yield running
+
+
 @pytest.fixture
-def local(tmp_path: Path) -> Iterator[LocalStorage]:
-    with running_local(tmp_path / "store", Clock()) as storage:
+def local(server: LocalServer, tmp_path: Path) -> Iterator[LocalStorage]:
+    with server.serve(tmp_path / "store", Clock()) as storage:
         yield storage
 
 

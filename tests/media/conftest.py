@@ -9,12 +9,18 @@ import pytest
 
 from media.storage import Storage
 from tests.s3_shim import S3Server, running_s3
-from tests.stores import Clock, open_s3, running_local
+from tests.stores import Clock, LocalServer, open_s3, running_local
 
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
     with running_s3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def local_server() -> Iterator[LocalServer]:
+    with running_local() as server:
         yield server
 
 
@@ -24,9 +30,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["folder", "s3"])
-async def store(request: pytest.FixtureRequest, s3: S3Server, tmp_path: Path, clock: Clock) -> AsyncIterator[Storage]:
+async def store(
+    request: pytest.FixtureRequest, s3: S3Server, local_server: LocalServer, tmp_path: Path, clock: Clock
+) -> AsyncIterator[Storage]:
     if request.param == "folder":
-        with running_local(tmp_path / "store", clock) as local:
+        with local_server.serve(tmp_path / "store", clock) as local:
             yield local
             await local.close()
     else:
