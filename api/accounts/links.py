@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.accounts import throttle
@@ -13,23 +13,18 @@ from api.accounts.sessions import Client, Gate, end_sessions, open_session, org_
 from media.queue import defer
 from models.base import now
 from models.errors import UnauthenticatedError
+from models.org import Org
 from models.person import AccountToken, Person
 from models.tokens import read_token
 
 LIFE = {"invitation": timedelta(days=14), "password_reset": timedelta(hours=2)}
+FOR = {"invitation": "invited", "password_reset": "active"}  # the state in which a person may use it
 USED = "This link has been used, has been replaced, or is too old. Ask for a new one."
 
 
 async def send_link(session: AsyncSession, person: Person, purpose: str) -> AccountToken:
     """Make a link; the worker mails it, or writes it to its log where no mail is set up. Older ones end."""
-    older = select(AccountToken).where(
-        AccountToken.org_id == person.org_id,
-        AccountToken.person_id == person.id,
-        AccountToken.purpose == purpose,
-        AccountToken.used_at.is_(None),
-    )
-    for token in await session.scalars(older):
-        token.used_at = now()
+    await end_links(session, person, purpose)
     made = AccountToken(org_id=person.org_id, person_id=person.id, purpose=purpose, expires_at=now() + LIFE[purpose])
     session.add(made)
     await session.flush()
@@ -38,18 +33,28 @@ async def send_link(session: AsyncSession, person: Person, purpose: str) -> Acco
 
 
 async def _use(session: AsyncSession, org_id: UUID, token_id: UUID, purpose: str) -> Person:
-    query = (
-        select(AccountToken, Person)
-        .join(Person, (Person.org_id == AccountToken.org_id) & (Person.id == AccountToken.person_id))
-        .where(AccountToken.org_id == org_id, AccountToken.id == token_id, AccountToken.purpose == purpose)
-        .with_for_update(of=AccountToken)
-    )
-    found = (await session.execute(query)).one_or_none()
-    if found is None or found[0].used_at is not None or found[0].expires_at <= now() or found[1].state == "left":
+    """Lock the person, then read the token: one who leaves, and a link used twice at once, take turns."""
+    token = AccountToken.org_id == org_id, AccountToken.id == token_id, AccountToken.purpose == purpose
+    whose = select(AccountToken.person_id).where(*token).scalar_subquery()
+    locked = select(Person).where(Person.org_id == org_id, Person.id == whose).with_for_update()
+    person = (await session.scalars(locked)).one_or_none()
+    link = (await session.scalars(select(AccountToken).where(*token))).one_or_none()
+    if person is None or link is None or link.used_at or link.expires_at <= now() or person.state != FOR[purpose]:
         raise UnauthenticatedError(USED, code="link-used")
-    token, person = found
-    token.used_at = now()
+    await end_links(session, person)
     return person
+
+
+async def end_links(session: AsyncSession, person: Person, purpose: str | None = None) -> None:
+    """End what is on its way to a person: all of it, or one kind."""
+    query = update(AccountToken).where(
+        AccountToken.org_id == person.org_id,
+        AccountToken.person_id == person.id,
+        AccountToken.used_at.is_(None),
+    )
+    if purpose is not None:
+        query = query.where(AccountToken.purpose == purpose)
+    await session.execute(query.values(used_at=now()))
 
 
 async def accept_invitation(gate: Gate, data: AcceptInvitation, client: Client) -> SignedIn:
@@ -60,8 +65,8 @@ async def accept_invitation(gate: Gate, data: AcceptInvitation, client: Client) 
         person = await _use(session, org_id, token_id, "invitation")
         session.info["actor_id"] = person.id
         person.password_hash, person.name = hashed, data.name or person.name
-        if person.state == "invited":
-            person.move("active")
+        person.version += 1
+        person.move("active")
         return await open_session(session, gate, person, client)
 
 
@@ -73,7 +78,7 @@ async def ask_for_reset(gate: Gate, org: str, email: str, client: Client) -> Non
         return
     async with gate.database.tenant(org_id) as session:
         query = select(Person).where(Person.org_id == org_id, Person.email == email.lower(), Person.state == "active")
-        person = (await session.scalars(query)).one_or_none()
+        person = (await session.scalars(query.with_for_update(key_share=True))).one_or_none()
         if person is not None:
             await send_link(session, person, "password_reset")
 
@@ -85,4 +90,7 @@ async def set_password(gate: Gate, token: str, password: str) -> None:
     async with gate.database.tenant(org_id) as session:
         person = await _use(session, org_id, token_id, "password_reset")
         person.password_hash = hashed
+        await session.flush()
         await end_sessions(session, org_id, person.id)
+        slug = await session.scalar(select(Org.slug).where(Org.id == org_id))
+    await throttle.forget_attempts(gate.database, "sign-in", slug or "", person.email)

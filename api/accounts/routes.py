@@ -20,7 +20,7 @@ from api.accounts.schemas import (
     SignIn,
 )
 from api.auth import Actor
-from api.paging import Page
+from api.paging import Cursor, Limit, Page, after, page
 from api.policy import may_see
 from api.problems import declared
 from models.base import now
@@ -152,15 +152,18 @@ async def update_me(
     responses=declared(),
     tags=["accounts"],
 )
-async def list_sessions(actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]) -> Page[SessionOut]:
+async def list_sessions(
+    actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], limit: Limit = 50, cursor: Cursor = None
+) -> Page[SessionOut]:
     query = select(Session).where(
         Session.org_id == actor.org_id,
         Session.person_id == actor.person_id,
         Session.revoked_at.is_(None),
         Session.expires_at > now(),
     )
-    rows = await session.scalars(query.order_by(Session.last_used_at.desc()).limit(100))
-    return Page([service.session_out(row, actor) for row in rows])
+    query = after(query, [Session.last_used_at, Session.id], cursor, limit, descending=True)
+    rows = (await session.scalars(query)).all()
+    return page(rows, limit, lambda row: (row.last_used_at, row.id), lambda row: service.session_out(row, actor))
 
 
 @delete(

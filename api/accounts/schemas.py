@@ -6,7 +6,7 @@ import msgspec
 
 Slug = Annotated[str, msgspec.Meta(min_length=1, max_length=63, examples=["acme"])]
 Email = Annotated[
-    str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", examples=["rep@acme.example"])
+    str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+(?!\s)$", examples=["rep@acme.example"])
 ]
 Password = Annotated[str, msgspec.Meta(min_length=10, max_length=200, examples=["a long password"])]
 TokenText = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

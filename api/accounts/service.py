@@ -37,11 +37,12 @@ async def me(session: AsyncSession, actor: Actor) -> Me:
 
 
 async def update_me(session: AsyncSession, actor: Actor, data: MePatch) -> None:
-    person = await session.get_one(Person, (actor.org_id, actor.person_id))
+    person = await session.get_one(Person, (actor.org_id, actor.person_id), with_for_update=True)
     if data.name is not msgspec.UNSET:
         person.name = data.name
     if data.time_zone is not msgspec.UNSET:
         person.time_zone = check_zone(data.time_zone)
+    person.version += 1
     await session.flush()
 
 

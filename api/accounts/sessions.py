@@ -4,7 +4,7 @@ A refresh token is used once. A phone that lost the answer sends its token again
 successor was used, it gets the same successor. Any other replay means that two parties hold the token: the family ends.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -33,7 +33,7 @@ class Gate:
 
     database: Database
     tokens: Tokens
-    secret: bytes
+    secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ async def sign_in(gate: Gate, data: SignIn, client: Client) -> SignedIn:
         raise UnauthenticatedError(WRONG, code="sign-in-failed")
     await throttle.forget_attempts(gate.database, "sign-in", data.org, data.email)
     async with gate.database.tenant(org_id, found.id) as session:
+        await _check_unchanged(session, found)
         return await open_session(session, gate, found, client)
 
 
@@ -72,6 +73,18 @@ async def _account(database: Database, org_id: UUID | None, email: str) -> Perso
     async with database.tenant(org_id) as session:
         query = select(Person).where(Person.org_id == org_id, Person.email == email.lower(), Person.state == "active")
         return (await session.scalars(query)).one_or_none()
+
+
+async def _check_unchanged(session: AsyncSession, found: Person) -> None:
+    """Hold the account as it was when the password was compared: no session outlives a reset or a leave."""
+    query = select(Person.id).where(
+        Person.org_id == found.org_id,
+        Person.id == found.id,
+        Person.state == "active",
+        Person.password_hash == found.password_hash,
+    )
+    if await session.scalar(query.with_for_update(read=True)) is None:
+        raise UnauthenticatedError(WRONG, code="sign-in-failed")
 
 
 async def open_session(session: AsyncSession, gate: Gate, person: Person, client: Client) -> SignedIn:
