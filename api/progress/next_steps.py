@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql import Select
 
 from api.auth import Actor
@@ -44,9 +45,10 @@ def is_open(as_of: datetime | None = None) -> ColumnElement[bool]:
 
 def select_open(actor: Actor, person_ids: Iterable[UUID], as_of: datetime | None = None) -> Select[NextStep, str, UUID]:
     """Return the query of the open steps the actor sees: each with its skill's name and the take it came from."""
+    origin = aliased(Critique)  # visibility has a Critique of its own
     return (
-        select(NextStep, Skill.name, Critique.take_id)
-        .join(Critique, (Critique.org_id == NextStep.org_id) & (Critique.id == NextStep.critique_id))
+        select(NextStep, Skill.name, origin.take_id)
+        .join(origin, (origin.org_id == NextStep.org_id) & (origin.id == NextStep.critique_id))
         .join(Skill, (Skill.org_id == NextStep.org_id) & (Skill.id == NextStep.skill_id))
         .where(visible(actor, NextStep), NextStep.person_id.in_(set(person_ids)), is_open(as_of))
         .order_by(NextStep.published_at, NextStep.critique_id, NextStep.position, NextStep.id)

@@ -1,0 +1,111 @@
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get
+from litestar.di import NamedDependency, Provide
+from litestar.params import PathParameter
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.access import OWN, find, one
+from api.auth import Actor
+from api.paging import Cursor, Limit, Page, after, page
+from api.policy import Subject, may_see_progress, may_see_team_progress
+from api.problems import declared
+from api.progress import service
+from api.progress.next_steps import NextStepOut, is_open, next_step_out
+from api.progress.schemas import AsOf, IncludeSubteams, PersonProgress, TeamProgress
+from models.base import now
+from models.critique import NextStep
+from models.errors import ForbiddenError
+from models.person import Person
+from models.skill import Skill
+from models.team import Membership, Team
+
+
+async def load_subject(
+    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], person_id: Annotated[UUID, PathParameter()]
+) -> Subject:
+    """Load a person the actor sees (404), with their teams, which the rule asks for (403)."""
+    person = await find(session, actor, Person, person_id)
+    teams = await session.scalars(
+        select(Membership.team_id).where(
+            Membership.org_id == actor.org_id,
+            Membership.person_id == person.id,
+            or_(Membership.until_at.is_(None), Membership.until_at > now()),
+        )
+    )
+    subject = Subject(person, frozenset(teams))
+    if not may_see_progress(actor, subject):
+        raise ForbiddenError("Their progress is seen by themselves, their managers and enablement.")
+    return subject
+
+
+load_subject.rule = may_see_progress  # type: ignore[attr-defined]  # read by the test that walks the routes
+load_subject.model = Person  # type: ignore[attr-defined]  # likewise
+
+
+@get(
+    "/people/{person_id:uuid}/progress",
+    dependencies={"subject": Provide(load_subject)},
+    operation_id="GetPersonProgress",
+    summary="A person's progress, skill by skill",
+    description=(
+        "The standing is the recent average of the managers' critiques: for a rising person it lags. What peers and "
+        "the person say stands beside it and is never mixed in."
+    ),
+    responses=declared(403),
+    tags=["progress"],
+)
+async def get_person_progress(
+    subject: NamedDependency[Subject],
+    actor: NamedDependency[Actor],
+    session: NamedDependency[AsyncSession],
+    as_of: AsOf = None,
+) -> PersonProgress:
+    return await service.person_progress(session, actor, subject, as_of)
+
+
+@get(
+    "/teams/{team_id:uuid}/progress",
+    dependencies={"team": one(Team, may_see_team_progress)},
+    operation_id="GetTeamProgress",
+    summary="The progress of a team's reps: person by skill",
+    responses=declared(403),
+    tags=["progress"],
+)
+async def get_team_progress(
+    team: NamedDependency[Team],
+    actor: NamedDependency[Actor],
+    session: NamedDependency[AsyncSession],
+    include_subteams: IncludeSubteams = False,
+    as_of: AsOf = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> TeamProgress:
+    return await service.team_progress(
+        session, actor, team, include_subteams=include_subteams, as_of=as_of, limit=limit, cursor=cursor
+    )
+
+
+@get(
+    "/me/next-steps",
+    opt=OWN,
+    operation_id="ListMyNextSteps",
+    summary="My open next steps, oldest first",
+    responses=declared(),
+    tags=["progress"],
+)
+async def list_my_next_steps(
+    actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], limit: Limit = 50, cursor: Cursor = None
+) -> Page[NextStepOut]:
+    query = (
+        select(NextStep, Skill.name)
+        .join(Skill, (Skill.org_id == NextStep.org_id) & (Skill.id == NextStep.skill_id))
+        .where(NextStep.org_id == actor.org_id, NextStep.person_id == actor.person_id, is_open())
+    )
+    rows = (await session.execute(after(query, [NextStep.published_at, NextStep.id], cursor, limit))).all()
+    return page(rows, limit, lambda row: (row[0].published_at, row[0].id), lambda row: next_step_out(row[0], row[1]))
+
+
+routes = [get_person_progress, get_team_progress, list_my_next_steps]

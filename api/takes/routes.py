@@ -1,0 +1,178 @@
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Response, delete, get, post, put
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import JSONBody, PathParameter
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.access import one, shown
+from api.auth import Actor
+from api.creation import created
+from api.paging import Cursor, Limit, Page, after, encode
+from api.policy import may_answer, may_edit_take, may_see, visible
+from api.problems import declared
+from api.takes import reviews, service
+from api.takes.representation import take_out, take_outs
+from api.takes.schemas import ResponseIn, ReviewOut, SubmitIn, TakeIn, TakeOut
+from models import submission
+from models.challenge import Assignment
+from models.take import Take
+
+OPEN_DRAFT = {200: ResponseSpec(TakeOut, generate_examples=False, description="The open draft, as it is")}
+
+
+@post(
+    "/assignments/{assignment_id:uuid}/takes",
+    dependencies={"assignment": one(Assignment, may_answer, lock=True)},
+    operation_id="StartTake",
+    summary="Start a take, or get the open draft",
+    responses=OPEN_DRAFT | declared(403, 409),
+    tags=["takes"],
+)
+async def start_take(
+    data: JSONBody[TakeIn],
+    assignment: NamedDependency[Assignment],
+    actor: NamedDependency[Actor],
+    session: NamedDependency[AsyncSession],
+    state: State,
+) -> Response[TakeOut]:
+    take, new = await service.start_take(session, actor, assignment, data)
+    return created(await take_out(session, actor, state, take), new=new)
+
+
+@get(
+    "/assignments/{assignment_id:uuid}/takes",
+    dependencies={"assignment": one(Assignment, may_see)},
+    operation_id="ListTakes",
+    summary="The takes of an assignment that the caller sees, first to last",
+    responses=declared(),
+    tags=["takes"],
+)
+async def list_takes(
+    assignment: NamedDependency[Assignment],
+    actor: NamedDependency[Actor],
+    session: NamedDependency[AsyncSession],
+    state: State,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[TakeOut]:
+    query = select(Take).where(visible(actor, Take), Take.assignment_id == assignment.id, Take.state != "discarded")
+    rows = (await session.scalars(after(query, [Take.created_at, Take.id], cursor, limit))).all()
+    page = rows[:limit]
+    more = encode(page[-1].created_at, page[-1].id) if len(rows) > limit else None
+    return Page(await take_outs(session, actor, state, page), more)
+
+
+@get(
+    "/takes/{take_id:uuid}",
+    dependencies={"take": one(Take, may_see)},
+    operation_id="GetTake",
+    summary="One take, with its responses and the next steps from last time",
+    description="When a reviewer gets it for the first time it counts as opened: its rep cannot withdraw it any more.",
+    responses=declared(),
+    tags=["takes"],
+)
+async def get_take(
+    take: NamedDependency[Take], actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], state: State
+) -> TakeOut:
+    await service.open_take(session, actor, take)
+    return await take_out(session, actor, state, take)
+
+
+@put(
+    "/takes/{take_id:uuid}/responses/{prompt_id:uuid}",
+    dependencies={"take": one(Take, may_edit_take)},
+    operation_id="PutResponse",
+    summary="Answer a prompt with a video, also while it uploads",
+    responses=declared(403, 409),
+    tags=["takes"],
+)
+async def put_response(
+    data: JSONBody[ResponseIn],
+    take: NamedDependency[Take],
+    prompt_id: Annotated[UUID, PathParameter()],
+    actor: NamedDependency[Actor],
+    session: NamedDependency[AsyncSession],
+    state: State,
+) -> TakeOut:
+    await service.put_response(session, take, prompt_id, data)
+    return await take_out(session, actor, state, take)
+
+
+@post(
+    "/takes/{take_id:uuid}/submit",
+    status_code=200,
+    dependencies={"take": one(Take, may_edit_take)},
+    operation_id="SubmitTake",
+    summary="Hand a take in, also while its videos upload or are processed",
+    responses=declared(403, 409),
+    tags=["takes"],
+)
+async def submit_take(
+    take: NamedDependency[Take],
+    actor: NamedDependency[Actor],
+    session: NamedDependency[AsyncSession],
+    state: State,
+    data: JSONBody[SubmitIn | None] = None,
+) -> TakeOut:
+    said = data or SubmitIn()
+    await submission.submit(session, take, note=said.note, confidence=said.confidence)
+    return await take_out(session, actor, state, take)
+
+
+@post(
+    "/takes/{take_id:uuid}/withdraw",
+    status_code=200,
+    dependencies={"take": one(Take, may_edit_take)},
+    operation_id="WithdrawTake",
+    summary="Take a submission back, until a reviewer has opened it",
+    responses=declared(403, 409),
+    tags=["takes"],
+)
+async def withdraw_take(
+    take: NamedDependency[Take], actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], state: State
+) -> TakeOut:
+    await submission.withdraw(session, take)
+    return await take_out(session, actor, state, take)
+
+
+@delete(
+    "/takes/{take_id:uuid}",
+    dependencies={"take": one(Take, may_edit_take)},
+    operation_id="DiscardTake",
+    summary="Throw a draft away",
+    responses=declared(403, 409),
+    tags=["takes"],
+)
+async def discard_take(take: NamedDependency[Take], session: NamedDependency[AsyncSession]) -> None:
+    await submission.discard(session, take)
+
+
+@get(
+    "/me/reviews",
+    opt=shown(Take),
+    operation_id="ListReviews",
+    summary="What waits for my review, oldest first",
+    responses=declared(),
+    tags=["takes"],
+)
+async def list_reviews(
+    actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], limit: Limit = 50, cursor: Cursor = None
+) -> Page[ReviewOut]:
+    return await reviews.list_reviews(session, actor, limit, cursor)
+
+
+routes = [
+    start_take,
+    list_takes,
+    get_take,
+    put_response,
+    submit_take,
+    withdraw_take,
+    discard_take,
+    list_reviews,
+]

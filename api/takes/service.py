@@ -1,0 +1,180 @@
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.auth import Actor
+from api.creation import existing
+from api.takes.schemas import ResponseIn, TakeIn
+from models.asset import Asset
+from models.base import now
+from models.challenge import Assignment, Challenge, Prompt
+from models.errors import ConflictError, IllegalMoveError, InvalidError, NotFoundError
+from models.ids import new_id
+from models.submission import HANDED_IN, LOST
+from models.take import Response, Take
+
+# What a rep may still answer; a submitted assignment too, while takes are left.
+ANSWERABLE = ("open", "in_progress", "retake", "submitted")
+
+
+async def start_take(session: AsyncSession, actor: Actor, assignment: Assignment, data: TakeIn) -> tuple[Take, bool]:
+    """Return the open draft, or a new one, and whether it is new. The assignment's row is locked.
+
+    Raises:
+        IllegalMoveError: the assignment is not to be answered now.
+        ConflictError: no takes are left.
+    """
+    if found := await existing(session, actor, Take, data.id, made_by="person_id"):
+        return found, False
+    if draft := await _open_draft(session, assignment, practice=data.practice):
+        return draft, False
+    await _check_open(session, assignment)
+    if not data.practice:
+        await _check_takes_left(session, assignment)
+    take = await _new_take(session, assignment, data)
+    if not take.practice and assignment.state == "open":
+        assignment.move("in_progress")
+        assignment.version += 1
+    await session.flush()
+    return take, True
+
+
+async def _open_draft(session: AsyncSession, assignment: Assignment, *, practice: bool) -> Take | None:
+    found: Take | None = await session.scalar(
+        select(Take).where(
+            Take.org_id == assignment.org_id,
+            Take.assignment_id == assignment.id,
+            Take.practice.is_(practice),
+            Take.state == "draft",
+        )
+    )
+    return found
+
+
+async def _check_open(session: AsyncSession, assignment: Assignment) -> None:
+    if assignment.state == "scheduled" and assignment.opens_at and assignment.opens_at <= now():
+        assignment.move("open")
+    challenge = await session.get_one(Challenge, (assignment.org_id, assignment.challenge_id))
+    if assignment.state not in ANSWERABLE or challenge.state != "published":
+        state = assignment.state if assignment.state not in ANSWERABLE else challenge.state
+        raise IllegalMoveError(f"This assignment is {state.replace('_', ' ')}; it takes no new take.", state=state)
+
+
+async def _check_takes_left(session: AsyncSession, assignment: Assignment) -> None:
+    challenge = await session.get_one(Challenge, (assignment.org_id, assignment.challenge_id))
+    if challenge.max_takes is None:
+        return
+    allowed = challenge.max_takes + assignment.extra_takes
+    used = await session.scalar(
+        select(func.count()).where(
+            Take.org_id == assignment.org_id,
+            Take.assignment_id == assignment.id,
+            Take.practice.is_(False),
+            Take.state.in_(HANDED_IN),
+        )
+    )
+    if (used or 0) >= allowed:
+        raise ConflictError(f"All {allowed} takes have been submitted.", code="no-takes-left", state=assignment.state)
+
+
+async def _new_take(session: AsyncSession, assignment: Assignment, data: TakeIn) -> Take:
+    last = await session.scalar(
+        select(func.max(Take.number)).where(
+            Take.org_id == assignment.org_id,
+            Take.assignment_id == assignment.id,
+            Take.practice.is_(data.practice),
+        )
+    )
+    take = Take(
+        org_id=assignment.org_id,
+        id=data.id or new_id(),
+        assignment_id=assignment.id,
+        challenge_id=assignment.challenge_id,
+        person_id=assignment.person_id,
+        team_id=assignment.team_id,
+        number=(last or 0) + 1,
+        practice=data.practice,
+    )
+    session.add(take)
+    return take
+
+
+async def put_response(session: AsyncSession, take: Take, prompt_id: UUID, data: ResponseIn) -> None:
+    """Answer a prompt with a video of one's own, in a draft, or in place of one that failed.
+
+    Raises:
+        InvalidError: it is not a response video of this person.
+        NotFoundError: the challenge has no such prompt.
+        ConflictError: the video failed, or this response may not change any more.
+    """
+    asset = await _own_asset(session, take, data.asset_id)
+    await session.refresh(take, with_for_update=True)
+    prompt = await session.get(Prompt, (take.org_id, prompt_id))
+    if prompt is None or prompt.challenge_id != take.challenge_id:
+        raise NotFoundError("There is no prompt with this id in this challenge.")
+    response = await _response(session, take, prompt_id)
+    if response is not None and response.asset_id == asset.id:
+        return
+    _check_replaceable(take, response)
+    if asset.state in LOST:
+        raise ConflictError("This video failed; it cannot answer a prompt.", code="asset-failed", state=asset.state)
+    if response is None:
+        session.add(Response(org_id=take.org_id, take_id=take.id, prompt_id=prompt_id, asset_id=asset.id))
+    else:
+        response.asset_id, response.updated_at = asset.id, now()
+    await session.flush()
+
+
+async def _own_asset(session: AsyncSession, take: Take, asset_id: UUID) -> Asset:
+    """Share its lock: assets come before takes in the order of locks, and the foreign key will want it."""
+    asset = await session.scalar(
+        select(Asset)
+        .where(
+            Asset.org_id == take.org_id,
+            Asset.id == asset_id,
+            Asset.owner_id == take.person_id,
+            Asset.purpose == "response",
+        )
+        .with_for_update(read=True)
+    )
+    if asset is None:
+        raise InvalidError("There is no response video of yours with this id.", pointer="/asset_id")
+    return asset
+
+
+async def _response(session: AsyncSession, take: Take, prompt_id: UUID) -> Response | None:
+    found: Response | None = await session.scalar(
+        select(Response).where(
+            Response.org_id == take.org_id, Response.take_id == take.id, Response.prompt_id == prompt_id
+        )
+    )
+    return found
+
+
+def _check_replaceable(take: Take, response: Response | None) -> None:
+    if take.state == "draft":
+        return
+    if take.state == "needs_replacement":
+        if response is not None and response.failed_at is not None:
+            return
+        raise ConflictError(
+            "Only the responses that failed may be replaced.", code="response-not-failed", state=take.state
+        )
+    raise IllegalMoveError(
+        f"This take is {take.state.replace('_', ' ')}; its responses stay as they are.", state=take.state
+    )
+
+
+async def open_take(session: AsyncSession, actor: Actor, take: Take) -> None:
+    """Note that a reviewer has seen it: from then on its rep cannot withdraw it.
+
+    Raises:
+        NotFoundError: its rep withdrew it at this moment.
+    """
+    if take.person_id == actor.person_id or take.opened_at is not None:
+        return
+    await session.refresh(take, with_for_update=True)
+    if take.state not in HANDED_IN:
+        raise NotFoundError("There is no take with this id here.")
+    take.opened_at = take.opened_at or now()
