@@ -113,7 +113,7 @@ def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _openapi(settings: Settings, arguments: argparse.Namespace) -> int:
-    from api.openapi import print_document, write_folder
+    from api.openapi.folder import print_document, write_folder
 
     if arguments.write:
         write_folder(settings, arguments.write)

@@ -25,10 +25,14 @@ def configure_logs(form: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     as_json = form == "json"
-    last: Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    errors: list[Processor] = [structlog.processors.dict_tracebacks] if as_json else []
+    # Never the local variables of a traceback: they are people's, passwords among them.
+    to_dict = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    errors: list[Processor] = [structlog.processors.ExceptionRenderer(to_dict)] if as_json else []
+    last: Processor = structlog.processors.JSONRenderer()
+    if not as_json:
+        last = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[*shared, *errors, last],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -139,6 +139,14 @@ def on_database_error(request: Request[Any, Any, Any], error: DBAPIError) -> Res
     return on_unexpected(request, error)
 
 
+def on_too_deep(request: Request[Any, Any, Any], _error: RecursionError) -> Response[Any]:
+    """Nothing but a body nests so deeply that reading it ends at the interpreter's limit."""
+    detail = "This is nested too deeply to be read."
+    return problem(
+        request, 422, "invalid", errors.InvalidError.title, detail, errors=[{"pointer": "", "detail": detail}]
+    )
+
+
 def on_unexpected(request: Request[Any, Any, Any], error: BaseException) -> Response[Any]:
     if isinstance(error, BaseExceptionGroup):
         return _first_of(request, error)
@@ -167,5 +175,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
     ValidationException: on_validation_error,
     HTTPException: on_http_exception,
     DBAPIError: on_database_error,
+    RecursionError: on_too_deep,
     Exception: on_unexpected,
 }

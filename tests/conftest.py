@@ -10,6 +10,7 @@ from litestar import Litestar
 from api.app import Parts, create_app
 from api.auth import Tokens
 from api.embedded import EmbeddedPostgres, Urls
+from api.openapi.routes import cached
 from api.settings import Settings
 from media.storage import Storage, open_storage
 from models.database import Database
@@ -26,10 +27,17 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def urls(data_dir: Path) -> Iterator[Urls]:
-    with EmbeddedPostgres(data_dir, fast=True) as found:
-        migrate(found.migrate, found.app)
-        yield found
+def cluster(data_dir: Path) -> Iterator[EmbeddedPostgres]:
+    postgres = EmbeddedPostgres(data_dir, fast=True)
+    with postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="session")
+def urls(cluster: EmbeddedPostgres) -> Urls:
+    made = cluster.create_database("of_the_tests")
+    migrate(made.migrate, made.app)
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +69,7 @@ def app(parts: Parts) -> Litestar:
 
 @pytest.fixture(scope="session")
 def document(app: Litestar) -> Document:
-    return Document(app.openapi_schema.to_schema())
+    return Document(cached(app))
 
 
 @pytest.fixture

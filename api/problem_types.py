@@ -1,0 +1,190 @@
+"""Every problem a client can meet, by the last part of its `type`. What is not listed here does not leave the API."""
+
+from typing import Any, NamedTuple
+
+from models import errors
+
+
+class ProblemType(NamedTuple):
+    """`meaning` says when it happens and what a client does about it; `facts` are further members, by example."""
+
+    status: int
+    title: str
+    meaning: str
+    example: str
+    facts: dict[str, Any] = {}
+
+
+def _conflict(meaning: str, example: str, **facts: Any) -> ProblemType:
+    return ProblemType(409, errors.ConflictError.title, meaning, example, facts)
+
+
+TYPES: dict[str, ProblemType] = {
+    "unauthenticated": ProblemType(
+        401,
+        errors.UnauthenticatedError.title,
+        "There is no access token, or it is too old, or its session has ended. Refresh, else sign in.",
+        "This session has ended. Sign in again.",
+    ),
+    "sign-in-failed": ProblemType(
+        401,
+        errors.UnauthenticatedError.title,
+        "Organization, email and password do not belong together. Which of them is wrong is told to nobody.",
+        "The organization, the email or the password is not right.",
+    ),
+    "session-ended": ProblemType(
+        401,
+        errors.UnauthenticatedError.title,
+        "This refresh token opens nothing any more: used twice, revoked, or too old. Sign in.",
+        "This session has ended. Sign in again.",
+    ),
+    "forbidden": ProblemType(
+        403,
+        errors.ForbiddenError.title,
+        "You may see this, but not do this with it.",
+        "Your role does not allow this.",
+    ),
+    "audience-not-managed": ProblemType(
+        403,
+        errors.ForbiddenError.title,
+        "A manager addresses the teams they manage, and the people in them.",
+        "You may address the teams you manage only.",
+    ),
+    "not-found": ProblemType(
+        404,
+        errors.NotFoundError.title,
+        "It is absent, another organization's, or not visible to you: the three are told apart by nobody.",
+        "There is no take with this id here.",
+    ),
+    "method-not-allowed": ProblemType(405, "Method not allowed", "This path knows other methods.", "Method Not Allowed"),
+    "conflict": _conflict("Something that exists stands against it.", "This clashes with something that exists."),
+    "illegal-move": _conflict(
+        "`state` is what it is now; from there this action does not lead on. Read it again.",
+        "This take is withdrawn; it cannot become submitted.",
+        state="withdrawn",
+    ),
+    "id-taken": _conflict(
+        "Somebody else made something under this id. Make a new one.", "This id has been used already. Make a new one."
+    ),
+    "name-taken": _conflict("Another one has this name.", "There is a skill named Discovery already."),
+    "email-taken": _conflict(
+        "Another person of the organization has this address.", "A person with this email is here already."
+    ),
+    "last-admin": _conflict(
+        "An organization keeps one active admin at least.", "This is the last admin of the organization."
+    ),
+    "not-invited": _conflict("Only an invitation that is open can be sent again.", "This person is active already."),
+    "person-left": _conflict("This person has left; let them come back first.", "This person has left."),
+    "team-cycle": _conflict("A team cannot be below itself.", "A team cannot be below itself."),
+    "link-used": _conflict("This link has done its work already, or is too old. Ask for a new one.", "Ask for a new link."),
+    "practice-take": _conflict(
+        "A practice take is its rep's alone. Start one that counts.",
+        "A practice take is yours alone; it cannot be submitted.",
+    ),
+    "no-takes-left": _conflict(
+        "As many takes as the challenge allows have been handed in. A reviewer can grant one more.",
+        "All takes of this challenge have been handed in.",
+    ),
+    "responses-missing": _conflict(
+        "`missing` lists the prompts that have no response yet.",
+        "Some prompts have no response yet.",
+        missing=["0193a1b2-7f7f-7a2a-8dfe-9d4a11111111"],
+        state="draft",
+    ),
+    "responses-failed": _conflict(
+        "`missing` lists the prompts whose videos failed. Record and upload them again.",
+        "Some responses failed. Record them again.",
+        missing=["0193a1b2-7f7f-7a2a-8dfe-9d4a11111111"],
+        state="needs_replacement",
+    ),
+    "response-not-failed": _conflict(
+        "After a take was handed in, only what failed may be replaced.",
+        "Only the responses that failed may be replaced.",
+        state="needs_replacement",
+    ),
+    "asset-failed": _conflict(
+        "This video failed and answers nothing. Upload another.",
+        "This video failed; it cannot answer a prompt.",
+        state="failed",
+    ),
+    "take-opened": _conflict(
+        "A reviewer has opened the take, so it cannot be withdrawn any more.",
+        "A reviewer has opened this take already.",
+        state="submitted",
+    ),
+    "scores-missing": _conflict(
+        "`missing` lists the required criteria that have no score.",
+        "Some required criteria have no score yet.",
+        missing=["0193a1b2-7f7f-7a2a-8dfe-9d4a22222222"],
+    ),
+    "take-not-submitted": _conflict(
+        "Moments are shared of takes that were handed in and have arrived.",
+        "A bright spot is made of takes that were handed in.",
+        state="draft",
+    ),
+    "asset-not-playable": _conflict(
+        "The video is still on its way or being processed. Try again when it plays.",
+        "This video cannot be played yet.",
+        state="processing",
+    ),
+    "bright-spot-incomplete": _conflict(
+        "`missing` lists `consent:<person_id>` for each answer that is missing, and `clip` while that is being cut.",
+        "It cannot be published yet: those shown have to agree, and its clip has to be there.",
+        missing=["consent:0193a1b2-7f7f-7a2a-8dfe-9d4a33333333", "clip"],
+        state="awaiting_consent",
+    ),
+    "cut-changed": _conflict(
+        "The bright spot was cut anew after you looked; `current` is the cut it has now. Look again, then answer.",
+        "This has been cut anew; look at it again.",
+        current=2,
+    ),
+    "precondition-failed": ProblemType(
+        412,
+        errors.PreconditionFailedError.title,
+        "`current` is the present representation. Merge, and send again with its ETag.",
+        "This was changed after you read it.",
+        {"current": {"version": 3}},
+    ),
+    "too-large": ProblemType(
+        413, "Too large", "A JSON body may have a megabyte; videos go to the store in parts.", "Request Entity Too Large"
+    ),
+    "unsupported-media-type": ProblemType(
+        415, "Unsupported media type", "Bodies are JSON.", "Unsupported Media Type"
+    ),
+    "invalid": ProblemType(
+        422,
+        errors.InvalidError.title,
+        "`errors` names each field at fault by a JSON pointer; `#query/limit` is one of the query, `#path/…` of the path.",
+        "Expected `str`, got `int`",
+        {"errors": [{"pointer": "/title", "detail": "Expected `str`, got `int`"}]},
+    ),
+    "token-invalid": ProblemType(
+        422, errors.InvalidError.title, "This token is not one of ours.", "This link is not valid.",
+        {"errors": [{"pointer": "/token", "detail": "This link is not valid."}]},
+    ),
+    "precondition-required": ProblemType(
+        428,
+        errors.PreconditionRequiredError.title,
+        "What two people can edit is written with If-Match. Read it, and send the ETag it came with.",
+        "Send If-Match with the ETag of the version you edit.",
+    ),
+    "too-many-requests": ProblemType(
+        429,
+        errors.TooManyError.title,
+        "Wait `retry_after_s`, which the header Retry-After says too.",
+        "Too many attempts. Wait a little.",
+        {"retry_after_s": 60},
+    ),
+    "internal": ProblemType(
+        500,
+        "Something went wrong on our side",
+        "A fault of the server, in its log under `request_id`. Repeat a request with the same id as often as you like.",
+        "The error has been logged with this request id.",
+    ),
+    "unavailable": ProblemType(
+        503,
+        errors.UnavailableError.title,
+        "The database or the store does not answer for now. Try again.",
+        "The store does not answer. Try again.",
+    ),
+}
