@@ -75,7 +75,7 @@ def _serve(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 
 def _worker(settings: Settings, _arguments: argparse.Namespace) -> int:
-    from api.run import work
+    from api.work import work
 
     return work(settings)
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 from litestar.datastructures import State
+from litestar.openapi.datastructures import ResponseSpec
 
 from api.access import PUBLIC
 from models.database import ping
@@ -34,6 +35,7 @@ async def live() -> Health:
     operation_id="Ready",
     summary="The parts it needs answer too",
     description="503 while a part is down; `parts` says which.",
+    responses={503: ResponseSpec(Health, generate_examples=False, description="A part is down")},
     security=[{}],
     tags=["health"],
 )

@@ -77,6 +77,22 @@ TYPES: dict[str, ProblemType] = {
     "person-left": _conflict("This person has left; let them come back first.", "This person has left."),
     "team-cycle": _conflict("A team cannot be below itself.", "A team cannot be below itself."),
     "link-used": _conflict("This link has done its work already, or is too old. Ask for a new one.", "Ask for a new link."),
+    "not-a-draft": _conflict(
+        "Once published, a challenge changes its audience and its dates only; closed, nothing.",
+        "This challenge is published; title can change no more.",
+        state="published",
+    ),
+    "due-passed": _conflict(
+        "A challenge that was due before now cannot be published. Move its due time.",
+        "Its due time has passed. Move it first.",
+        state="draft",
+    ),
+    "prompt-video-missing": _conflict(
+        "`missing` lists the prompts whose video is still on its way, or failed.",
+        "The video of a prompt has not arrived.",
+        missing=["0193a1b2-7f7f-7a2a-8dfe-9d4a11111111"],
+        state="draft",
+    ),
     "practice-take": _conflict(
         "A practice take is its rep's alone. Start one that counts.",
         "A practice take is yours alone; it cannot be submitted.",
@@ -186,5 +202,6 @@ TYPES: dict[str, ProblemType] = {
         errors.UnavailableError.title,
         "The database or the store does not answer for now. Try again.",
         "The store does not answer. Try again.",
+        {"retry_after_s": 2},
     ),
 }

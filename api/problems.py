@@ -16,6 +16,7 @@ from models.ids import new_id
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2  # while a part is down
 
 STATUS: dict[type[errors.DomainError], int] = {
     errors.UnauthenticatedError: 401,
@@ -51,11 +52,11 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def declared(*statuses: int) -> dict[int, ResponseSpec]:
-    """Declare the problems an operation may answer with, beside 401, 404 and 422 that most have."""
+    """Declare the problems an operation may answer with, beside 401, 404, 422 and 503 that most have."""
     titles = {status: kind.title for kind, status in STATUS.items()}
     return {
         status: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description=titles[status])
-        for status in sorted({401, 404, 422, *statuses})
+        for status in sorted({401, 404, 422, 503, *statuses})
     }
 
 
@@ -78,6 +79,8 @@ def on_domain_error(request: Request[Any, Any, Any], error: errors.DomainError) 
     facts = dict(error.facts)
     if isinstance(error, errors.InvalidError):
         facts["errors"] = error.errors
+    if status == 503:
+        facts.setdefault("retry_after_s", RETRY_AFTER_S)
     return problem(request, status, error.slug, error.title, error.detail, **facts)
 
 
@@ -136,6 +139,9 @@ def on_database_error(request: Request[Any, Any, Any], error: DBAPIError) -> Res
         )
     if code[:3] in {"230", "235"}:
         return problem(request, 409, "conflict", errors.ConflictError.title, "This clashes with something that exists.")
+    if error.connection_invalidated or code[:2] in {"08", "40", "53", "57"}:
+        log.warning("the database broke off", code=code, exc_info=error)
+        return on_domain_error(request, errors.UnavailableError("The database broke off. Try again."))
     return on_unexpected(request, error)
 
 

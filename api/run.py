@@ -1,8 +1,6 @@
-"""The two processes, API and worker, made from the settings; and the migration."""
+"""The API as a process, made from the settings; what it shares with the worker; and the migration."""
 
-import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import AsyncGenerator
 
@@ -13,9 +11,7 @@ from api.app import Parts, create_app
 from api.embedded import EmbeddedError, Urls, running_urls
 from api.logs import configure_logs
 from api.settings import SettingError, Settings, secret_key
-from media.binaries import Tools, find_binaries
 from media.storage import Storage, open_storage
-from media.worker import WorkerContext, run_worker
 from models.database import Database
 from models.migrate import migrate
 
@@ -90,39 +86,6 @@ def listen(settings: Settings) -> socket.socket:
         raise SettingError(f"cannot listen on {where}: {error.strerror}. Set SHOWME_HOST or SHOWME_PORT.") from error
     listener.listen(1024)
     return listener
-
-
-def work(settings: Settings) -> int:
-    configure_logs(settings.log_format, settings.log_level)
-    urls = database_urls(settings)
-    return asyncio.run(_work(settings, urls))
-
-
-async def _work(settings: Settings, urls: Urls) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with opened_parts(settings) as parts:
-        context = worker_context(parts, urls)
-        await run_worker(context, quick_slots=settings.quick_slots, long_slots=settings.long_slots, stop=stop)
-    return 0
-
-
-def worker_context(parts: Parts, urls: Urls) -> WorkerContext:
-    settings = parts.settings
-    return WorkerContext(
-        database=parts.database,
-        database_url=urls.app,
-        storage=parts.storage,
-        tools=Tools(find_binaries(settings.ffmpeg, settings.ffprobe)),
-        work_dir=settings.data_dir.resolve() / "work",
-        secret=parts.secret,
-        base_url=settings.base_url,
-        smtp_url=settings.smtp_url,
-        mail_from=settings.mail_from,
-        max_duration_ms=settings.max_duration_ms,
-    )
 
 
 def migrate_database(settings: Settings) -> None:

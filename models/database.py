@@ -5,13 +5,23 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+from asyncpg import InterfaceError, OperatorInterventionError, PostgresConnectionError, PostgresError
 from sqlalchemy import event as sa_event
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session as OrmSession
 
 from models.base import Stateful
+from models.errors import UnavailableError
 from models.event import Event
+
+SILENT = "The database does not answer. Try again."
+# Whatever a server that is gone, starting or full makes the driver raise; also when it answers, but lets nobody in.
+AWAY = (OSError, PostgresError, InterfaceError, DBAPIError, PoolTimeoutError)
+# A pool is full of ended connections after a restart, and each is found out alone.
+PATIENCE = 50
 
 
 class Database:
@@ -53,21 +63,48 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, setting: str = "") -> AsyncGenerator[AsyncSession]:
-        async with self.engine.connect() as connection:
-            raw = await _driver(connection)
+        connection, raw = await self._begin(setting)
+        try:
+            async with AsyncSession(connection, expire_on_commit=False) as session:
+                yield session
+                await session.flush()
+                await _commit(raw)
+        except BaseException:
+            await _roll_back(connection, raw)
+            raise
+        finally:
+            await connection.close()
+
+    async def _begin(self, setting: str) -> tuple[AsyncConnection, Any]:
+        """Begin on a connection that lives: those in the pool may have ended with a server that was restarted."""
+        for _ in range(PATIENCE):
             try:
+                connection = await self.engine.connect()
+            except AWAY as error:
+                raise UnavailableError(SILENT) from error
+            try:
+                raw = await _driver(connection)
                 await raw.execute(f"BEGIN; {setting}")
-                async with AsyncSession(connection, expire_on_commit=False) as session:
-                    yield session
-                    await session.flush()
-                    await raw.execute("COMMIT")
-            except BaseException:
-                await _roll_back(connection, raw)
-                raise
+            except BaseException as error:
+                await connection.invalidate()
+                await connection.close()
+                if not isinstance(error, AWAY):
+                    raise
+            else:
+                return connection, raw
+        raise UnavailableError(SILENT)
 
 
 async def _driver(connection: AsyncConnection) -> Any:
     return (await connection.get_raw_connection()).driver_connection
+
+
+async def _commit(raw: Any) -> None:
+    """Commit. Whether it was done when the connection breaks just then, nobody knows: repeating must do no harm."""
+    try:
+        await raw.execute("COMMIT")
+    except (OSError, PostgresConnectionError, OperatorInterventionError, InterfaceError) as error:
+        raise UnavailableError("The database broke off. Try again.") from error
 
 
 async def _roll_back(connection: AsyncConnection, raw: Any) -> None:

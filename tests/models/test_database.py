@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,11 +11,12 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.event import listen
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from api.embedded import Urls
 from models.database import Database, ping
-from models.errors import IllegalMoveError
+from models.errors import IllegalMoveError, UnavailableError
 from models.event import Event
 from models.ids import new_id
 from models.person import Person
@@ -155,3 +158,26 @@ def test_an_illegal_move_names_the_present_state() -> None:
     with pytest.raises(IllegalMoveError, match="This person is active; it cannot become invited") as refused:
         person.move("invited")
     assert (refused.value.facts, person.state) == ({"state": "active"}, "active")
+
+
+async def test_connections_that_ended_with_a_restart_are_replaced_unseen(urls: Urls) -> None:
+    database = Database(urls.app, pool_size=3)
+    async with AsyncExitStack() as stack:
+        held = [await stack.enter_async_context(database.without_tenant()) for _ in range(3)]
+        pids = [await session.scalar(text("SELECT pg_backend_pid()")) for session in held]
+    admin = create_async_engine(urls.superuser, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    async with admin.connect() as connection:
+        for pid in pids:
+            await connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    await admin.dispose()
+    async with database.without_tenant() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+    await database.dispose()
+
+
+async def test_a_database_that_is_away_is_said_to_be(tmp_path: Path) -> None:
+    database = Database(f"postgresql+asyncpg://nobody@/none?host={tmp_path}")
+    with pytest.raises(UnavailableError, match="does not answer"):
+        async with database.without_tenant():
+            pass
+    await database.dispose()

@@ -1,0 +1,54 @@
+"""The worker as a process, made from the settings."""
+
+import asyncio
+import signal
+
+from api.app import Parts
+from api.embedded import Urls
+from api.logs import configure_logs
+from api.run import database_urls, opened_parts
+from api.settings import SettingError, Settings
+from media.binaries import BinaryMissing, Tools, find_binaries
+from media.worker import WorkerContext, run_worker
+
+
+def work(settings: Settings) -> int:
+    """Work off jobs until a signal.
+
+    Raises:
+        SettingError: there is no database or no ffmpeg to work with.
+    """
+    configure_logs(settings.log_format, settings.log_level)
+    urls = database_urls(settings)
+    try:
+        tools = Tools(find_binaries(settings.ffmpeg, settings.ffprobe))
+    except BinaryMissing as error:
+        raise SettingError(str(error)) from error
+    return asyncio.run(_work(settings, urls, tools))
+
+
+async def _work(settings: Settings, urls: Urls, tools: Tools) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with opened_parts(settings) as parts:
+        context = worker_context(parts, urls, tools)
+        await run_worker(context, quick_slots=settings.quick_slots, long_slots=settings.long_slots, stop=stop)
+    return 0
+
+
+def worker_context(parts: Parts, urls: Urls, tools: Tools) -> WorkerContext:
+    settings = parts.settings
+    return WorkerContext(
+        database=parts.database,
+        database_url=urls.app,
+        storage=parts.storage,
+        tools=tools,
+        work_dir=settings.data_dir.resolve() / "work",
+        secret=parts.secret,
+        base_url=settings.base_url,
+        smtp_url=settings.smtp_url,
+        mail_from=settings.mail_from,
+        max_duration_ms=settings.max_duration_ms,
+    )
