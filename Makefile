@@ -23,6 +23,9 @@ run: setup
 test: setup
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
+bench: setup
+	@$(BIN)/python -m tests.bench $(ARGS)
+
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

@@ -62,7 +62,7 @@ async def _server(
     with telling.step("A server of its own starts"):
         process = start_up(data_dir, base_url)
         try:
-            await _started(process, base_url, data_dir)
+            await wait_until_up(process, base_url, data_dir)
         except BaseException:
             stop(process)
             raise
@@ -77,13 +77,18 @@ def start_up(data_dir: Path, base_url: str) -> subprocess.Popen[bytes]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SHOWME_")}
     programs = {name: os.environ[name] for name in ("SHOWME_FFMPEG", "SHOWME_FFPROBE") if name in os.environ}
     mine = {"SHOWME_DATA_DIR": str(data_dir), "SHOWME_PORT": base_url.rsplit(":", 1)[1]}
-    data_dir.mkdir(parents=True)
+    data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "log").open("wb") as log:
         command = [sys.executable, "-P", "-m", "api.cli", "up", "--demo"]
         return subprocess.Popen(command, env=kept | programs | mine, stdout=log, stderr=log, start_new_session=True)
 
 
-async def _started(process: subprocess.Popen[bytes], base_url: str, data_dir: Path) -> None:
+async def wait_until_up(process: subprocess.Popen[bytes], base_url: str, data_dir: Path) -> None:
+    """Return when it is ready and the demo organization is there.
+
+    Raises:
+        StoryError: it ended.
+    """
     await wait_until_ready(base_url)
     while b"Ctrl-C" not in (data_dir / "log").read_bytes():  # the demo organization is made after it is ready
         if process.poll() is not None:
