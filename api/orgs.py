@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -64,14 +64,16 @@ async def create_org(settings: Settings, new: NewOrg) -> UUID:
         state="active",
         password_hash=await hash_password(new.password),
     )
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = create_async_engine(url, poolclass=NullPool, hide_parameters=True)
     try:
-        async with AsyncSession(engine) as session, session.begin():
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
             session.add(org)
             await session.flush()
             session.add(admin)
     except IntegrityError as error:
         raise SettingError(f"there is an organization {new.slug} already.") from error
+    except (OSError, DBAPIError) as error:
+        raise SettingError(f"the database refuses: {error}") from error
     finally:
         await engine.dispose()
     return org.id

@@ -27,6 +27,23 @@ What the document does not say by itself:
   action done again answers 200 with the object: after a lost answer, send the request again.
 - What two people can edit carries an `ETag`; a write names it in `If-Match` (428 without, 412 when it is stale).
 - Unknown fields of a request are refused. Ignore fields and states of an answer that you do not know: they will come.
+
+## A phone's order of calls
+
+Make each id on the phone and keep it before the call, so that whatever is lost, the same call can be sent again.
+
+1. `SignIn` once. `RefreshSession` when a call answers 401; keep the new refresh token before using it. If its answer
+   is lost, send the old one again within two minutes.
+2. `ListMyAssignments`, then `GetChallenge` for its prompts.
+3. `StartTake` with an id. There is one open draft for an assignment: whichever device began it.
+4. For each prompt: record to a file, `CreateUpload` with an id, then `PutResponse` with the upload's `asset_id`.
+5. `SubmitTake`. It need not wait for the bytes: the take is `submitting` until they are there.
+6. For each upload: `SignParts` for the parts that are missing, `PUT` each part to its URL with the headers given, in any
+   order and several at once; `CompleteUpload`. After a restart `GetUpload` lists the parts that arrived; after a
+   reinstall `ListUploads?state=open` finds the uploads. A URL that answers 403 has expired: ask for it again. An upload
+   whose parts are all there is completed by the server, should the phone never come back.
+7. `GetAsset` until it is `playable` (seconds) or `failed` with a problem whose `message` can be shown as it is. A take
+   with a failed video is `needs_replacement`, back in the inbox: record the failed prompt again and submit again.
 """
 
 
