@@ -1,0 +1,116 @@
+"""Playlists, written for the moment they are asked for: what a ticket opens, with signed URLs of the store in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+from litestar import Response
+from litestar.datastructures import State
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.params import FromPath
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from sqlalchemy import select
+
+from api.assets.playback import PLAYS, has_storyboard, tickets
+from api.assets.tickets import Ticket
+from api.local_store import CORS
+from media import keys
+from media.ladder import Tiles
+from media.playlists import AUDIO, RenditionIndex, master_playlist, media_playlist, storyboard_vtt
+from media.signing import round_down
+from models.asset import Asset, Rendition
+from models.database import Database
+from models.errors import NotFoundError
+
+HLS = "application/vnd.apple.mpegurl"
+VTT = "text/vtt"
+
+
+class OpenToPlayers(ASGIMiddleware):
+    """Let players of any page read the answer, a refusal too: no cookie comes along, the URL is what allows it."""
+
+    scopes = (ScopeType.HTTP,)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                opened = [(name.encode(), value.encode()) for name, value in CORS.items()]
+                message["headers"] = [*message["headers"], *opened]
+            await send(message)
+
+        await next_app(scope, receive, sending)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a ticket opened, as it is now."""
+
+    ticket: Ticket
+    asset: Asset
+    renditions: Sequence[Rendition]
+
+    def index_of(self, row: Rendition) -> RenditionIndex:
+        return msgspec.convert(row.index, RenditionIndex)
+
+
+async def opened(token: FromPath[str], state: State) -> Opened:
+    """Return what the token in a URL allows to play; the tenant is the one it was signed for.
+
+    Raises:
+        ForbiddenError: as `Tickets.read` does.
+        NotFoundError: the asset is not there any more, or does not play.
+    """
+    ticket = tickets(state).read(token)
+    database: Database = state.database
+    async with database.tenant(ticket.org_id) as session:
+        asset = await session.get(Asset, (ticket.org_id, ticket.asset_id))
+        if asset is None or asset.state not in PLAYS:
+            raise NotFoundError("This video is not here any more.")
+        rows = await session.scalars(
+            select(Rendition)
+            .where(Rendition.org_id == ticket.org_id, Rendition.asset_id == asset.id, Rendition.index.is_not(None))
+            .order_by(Rendition.name)
+        )
+        return Opened(ticket, asset, rows.all())
+
+
+def master(state: State, shown: Opened) -> str:
+    """Raise NotFoundError while there is no ladder."""
+    videos = {row.name: shown.index_of(row) for row in shown.renditions if row.kind == "video"}
+    sound = next((shown.index_of(row) for row in shown.renditions if row.kind == AUDIO), None)
+    if not videos:
+        raise NotFoundError("This video has no renditions to choose from yet.")
+    own = tickets(state)
+    urls = {name: own.url(shown.ticket, f"{name}/playlist.m3u8") for name in (*videos, AUDIO)}
+    return master_playlist(videos, sound, urls)
+
+
+def media(state: State, shown: Opened, name: str) -> str:
+    """Raise NotFoundError when there is no such rendition."""
+    row = next((row for row in shown.renditions if row.name == name), None)
+    if row is None:
+        raise NotFoundError("This video has no rendition of this name.")
+    return media_playlist(shown.index_of(row), _signed(state, shown.ticket, row.key))
+
+
+def storyboard(state: State, shown: Opened) -> str:
+    """Raise NotFoundError while there is no storyboard."""
+    asset = shown.asset
+    if not has_storyboard(asset) or asset.facts is None:
+        raise NotFoundError("This video has no storyboard.")
+    tiles = msgspec.convert(asset.facts["tiles"], Tiles)
+    url = _signed(state, shown.ticket, keys.storyboard(asset.org_id, asset.id))
+    return storyboard_vtt(tiles, asset.duration_ms or tiles.count * tiles.interval_ms, url)
+
+
+def answer(state: State, shown: Opened, body: str, media_type: str) -> Response[str]:
+    """Answer with a text that may be kept as long as its ticket holds."""
+    headers = {"cache-control": f"private, max-age={tickets(state).left_s(shown.ticket)}"}
+    return Response(body, media_type=media_type, headers=headers)
+
+
+def _signed(state: State, ticket: Ticket, key: str) -> str:
+    """Sign for as long as the ticket holds at least, the same all hour, so that caches hit."""
+    url: str = state.storage.sign_get(key, expires_in_s=ticket.expires_at - round_down(tickets(state).now()))
+    return url
