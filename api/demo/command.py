@@ -47,7 +47,17 @@ async def _demo(settings: Settings, url: str | None, org: str | None, email: str
                 stage = Stage(client, slug, address, password, video, DURATION_MS, binaries)
                 await Story(stage, telling).tell()
             print(f"\nThe whole story held.\n{telling.table()}")
+            if not url:
+                await _farewell()
     return 0
+
+
+async def _farewell() -> None:
+    """Keep a server of its own as long as somebody may be looking at its videos."""
+    if sys.stdin.isatty():
+        await asyncio.to_thread(input, "\nLook at the links now; Enter ends this server and removes its videos. ")
+    else:
+        print("\nThis server ends now, and its videos with it. To keep them: make run, then showme demo --url.")
 
 
 @asynccontextmanager
