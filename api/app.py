@@ -1,5 +1,6 @@
 """The application: where settings, database, store and routes are joined."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,23 +9,53 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Server
 
 from api import transaction
+from api.accounts.routes import routes as account_routes
+from api.assets.routes import routes as asset_routes
+from api.assignments.routes import routes as assignment_routes
 from api.auth import Tokens
+from api.bright_spots.routes import routes as bright_spot_routes
+from api.challenges.routes import routes as challenge_routes
+from api.critiques.routes import routes as critique_routes
 from api.health import health_routes
+from api.local_store import local_store_handler
 from api.logs import RequestId
+from api.moments.routes import routes as moment_routes
+from api.openapi.routes import DocumentPlugin, PagePlugin, cached
+from api.openapi.routes import routes as document_routes
+from api.people.routes import routes as people_routes
 from api.problems import HANDLERS
+from api.progress.routes import routes as progress_routes
 from api.rubrics.routes import routes as rubric_routes
 from api.settings import Settings
 from api.skills.routes import routes as skill_routes
-from media.storage import Storage
+from api.takes.routes import routes as take_routes
+from api.teams.routes import routes as team_routes
+from api.uploads.routes import routes as upload_routes
+from media.storage import LocalStorage, Storage
 from models.database import Database
 
 VERSION = "0.1.0"
 
-V1_ROUTES = [*skill_routes, *rubric_routes]
+V1_ROUTES = [
+    *account_routes,
+    *people_routes,
+    *team_routes,
+    *skill_routes,
+    *rubric_routes,
+    *challenge_routes,
+    *assignment_routes,
+    *take_routes,
+    *upload_routes,
+    *asset_routes,
+    *critique_routes,
+    *moment_routes,
+    *progress_routes,
+    *bright_spot_routes,
+    *document_routes,
+]
 
 
 @dataclass(frozen=True)
@@ -56,11 +87,12 @@ def create_app(parts: Parts) -> Litestar:
             "actor": Provide(transaction.actor),
         },
     )
+    store = [local_store_handler(parts.storage)] if isinstance(parts.storage, LocalStorage) else []
     return Litestar(
-        route_handlers=[v1, *health_routes],
+        route_handlers=[v1, *health_routes, *store],
         state=state,
         exception_handlers=HANDLERS,
-        middleware=[RequestId()],
+        middleware=[RequestId(), transaction.EndTransactions()],
         openapi_config=openapi_config(parts.settings),
         request_max_body_size=1024 * 1024,
         lifespan=[_lifespan],
@@ -70,7 +102,10 @@ def create_app(parts: Parts) -> Litestar:
 
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
+    # The document takes a second to make: beside the first requests, not in front of who asks for it first.
+    warming = asyncio.create_task(asyncio.to_thread(cached, app))
     yield
+    await warming
     await app.state.database.dispose()
 
 
@@ -81,7 +116,7 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
         version=VERSION,
         description="Asynchronous video coaching: a challenge, a take, a critique with a next step, a bright spot.",
         path="/docs",
-        render_plugins=[ScalarRenderPlugin()],
+        render_plugins=[PagePlugin(), DocumentPlugin()],
         servers=[Server(url="/")],
         components=Components(
             security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}

@@ -12,7 +12,7 @@ class ProblemType(NamedTuple):
     title: str
     meaning: str
     example: str
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {}  # noqa: RUF012  # nothing writes to it
 
 
 def _conflict(meaning: str, example: str, **facts: Any) -> ProblemType:
@@ -38,6 +38,12 @@ TYPES: dict[str, ProblemType] = {
         "This refresh token opens nothing any more: used twice, revoked, or too old. Sign in.",
         "This session has ended. Sign in again.",
     ),
+    "token-invalid": ProblemType(
+        401,
+        errors.UnauthenticatedError.title,
+        "This refresh token, or the token of this link, was not made here, or was changed on the way.",
+        "This token is not valid.",
+    ),
     "forbidden": ProblemType(
         403,
         errors.ForbiddenError.title,
@@ -50,13 +56,27 @@ TYPES: dict[str, ProblemType] = {
         "A manager addresses the teams they manage, and the people in them.",
         "You may address the teams you manage only.",
     ),
+    "url-refused": ProblemType(
+        403,
+        errors.ForbiddenError.title,
+        "This URL was not made here, or was changed on the way. Ask for the video's playback.",
+        "This URL was not signed here.",
+    ),
+    "url-expired": ProblemType(
+        403,
+        errors.ForbiddenError.title,
+        "Media URLs hold for some hours. Ask for the video's playback again, and seek back.",
+        "This URL has expired; ask for fresh ones.",
+    ),
     "not-found": ProblemType(
         404,
         errors.NotFoundError.title,
         "It is absent, another organization's, or not visible to you: the three are told apart by nobody.",
         "There is no take with this id here.",
     ),
-    "method-not-allowed": ProblemType(405, "Method not allowed", "This path knows other methods.", "Method Not Allowed"),
+    "method-not-allowed": ProblemType(
+        405, "Method not allowed", "This path knows other methods.", "Method Not Allowed"
+    ),
     "conflict": _conflict("Something that exists stands against it.", "This clashes with something that exists."),
     "illegal-move": _conflict(
         "`state` is what it is now; from there this action does not lead on. Read it again.",
@@ -76,7 +96,12 @@ TYPES: dict[str, ProblemType] = {
     "not-invited": _conflict("Only an invitation that is open can be sent again.", "This person is active already."),
     "person-left": _conflict("This person has left; let them come back first.", "This person has left."),
     "team-cycle": _conflict("A team cannot be below itself.", "A team cannot be below itself."),
-    "link-used": _conflict("This link has done its work already, or is too old. Ask for a new one.", "Ask for a new link."),
+    "link-used": ProblemType(
+        401,
+        errors.UnauthenticatedError.title,
+        "This link has done its work already, has been replaced, or is too old. Ask for a new one.",
+        "This link has been used, has been replaced, or is too old. Ask for a new one.",
+    ),
     "not-a-draft": _conflict(
         "Once published, a challenge changes its audience and its dates only; closed, nothing.",
         "This challenge is published; title can change no more.",
@@ -118,6 +143,18 @@ TYPES: dict[str, ProblemType] = {
         "Only the responses that failed may be replaced.",
         state="needs_replacement",
     ),
+    "upload-incomplete": _conflict(
+        "`missing` lists the numbers of the parts that are not there, or not with the size or etag they should have. "
+        "Ask for their URLs and send them again.",
+        "1 of 5 parts are not there as they should be.",
+        missing=["3"],
+        state="open",
+    ),
+    "checksum-mode": _conflict(
+        "Every part of an upload comes with its checksum, or none does: the first URLs asked for decided which.",
+        "The parts of this upload come with checksums: give one for each.",
+        state="open",
+    ),
     "asset-failed": _conflict(
         "This video failed and answers nothing. Upload another.",
         "This video failed; it cannot answer a prompt.",
@@ -143,6 +180,16 @@ TYPES: dict[str, ProblemType] = {
         "This video cannot be played yet.",
         state="processing",
     ),
+    "asset-in-use": _conflict(
+        "A challenge that was published asks with this video, or it is the clip of a bright spot.",
+        "A challenge asks with this video. Archive that first.",
+        state="ready",
+    ),
+    "not-retryable": _conflict(
+        "Nothing would come of it: the bytes never arrived, are not good, or are wanted no more. Upload another.",
+        "Trying again does not help. This file has no video track.",
+        state="failed",
+    ),
     "bright-spot-incomplete": _conflict(
         "`missing` lists `consent:<person_id>` for each answer that is missing, and `clip` while that is being cut.",
         "It cannot be published yet: those shown have to agree, and its clip has to be there.",
@@ -162,7 +209,10 @@ TYPES: dict[str, ProblemType] = {
         {"current": {"version": 3}},
     ),
     "too-large": ProblemType(
-        413, "Too large", "A JSON body may have a megabyte; videos go to the store in parts.", "Request Entity Too Large"
+        413,
+        "Too large",
+        "A JSON body may have a megabyte; videos go to the store in parts.",
+        "Request Entity Too Large",
     ),
     "unsupported-media-type": ProblemType(
         415, "Unsupported media type", "Bodies are JSON.", "Unsupported Media Type"
@@ -170,13 +220,10 @@ TYPES: dict[str, ProblemType] = {
     "invalid": ProblemType(
         422,
         errors.InvalidError.title,
-        "`errors` names each field at fault by a JSON pointer; `#query/limit` is one of the query, `#path/…` of the path.",
+        "`errors` names each field at fault by a JSON pointer; `#query/limit` is one of the query, "
+        "`#path/…` of the path.",
         "Expected `str`, got `int`",
         {"errors": [{"pointer": "/title", "detail": "Expected `str`, got `int`"}]},
-    ),
-    "token-invalid": ProblemType(
-        422, errors.InvalidError.title, "This token is not one of ours.", "This link is not valid.",
-        {"errors": [{"pointer": "/token", "detail": "This link is not valid."}]},
     ),
     "precondition-required": ProblemType(
         428,

@@ -10,6 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy.exc import DBAPIError
 
+from media.storage import StorageUnavailable
 from models import errors
 from models.ids import new_id
 
@@ -88,15 +89,17 @@ def on_validation_error(request: Request[Any, Any, Any], error: ValidationExcept
     """Answer 422 with a pointer for each field at fault."""
     found = error.extra if isinstance(error.extra, list) else []
     listed = [
-        {"pointer": _pointer(item), "detail": str(item.get("message", ""))} for item in found if isinstance(item, dict)
+        {"pointer": _pointer(request, item), "detail": str(item.get("message", ""))}
+        for item in found
+        if isinstance(item, dict)
     ]
     detail = "; ".join(item["detail"] for item in listed) or str(error.detail)
     listed = listed or [{"pointer": "", "detail": detail}]
     return problem(request, 422, "invalid", errors.InvalidError.title, detail, errors=listed)
 
 
-def _pointer(item: dict[str, Any]) -> str:
-    key = str(item.get("key", ""))
+def _pointer(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
+    key = _sent_as(request, str(item.get("key", "")))
     unknown = re.search(r"unknown field `([^`]*)`", str(item.get("message", "")))
     key = "" if key == "data" else key
     if unknown:
@@ -104,6 +107,12 @@ def _pointer(item: dict[str, Any]) -> str:
     source = str(item.get("source", "body")).rsplit(".", 1)[-1].lower()
     path = "/" + "/".join(part for part in key.replace("[", ".").replace("]", "").split(".") if part) if key else ""
     return path if source == "body" else f"#{source}{path}"
+
+
+def _sent_as(request: Request[Any, Any, Any], key: str) -> str:
+    """Return what clients call a parameter: a handler may have to name it otherwise (`state` is the framework's)."""
+    parameter = request.route_handler.parsed_fn_signature.parameters.get(key)
+    return getattr(parameter and parameter.kwarg_definition, "name", None) or key
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -145,6 +154,11 @@ def on_database_error(request: Request[Any, Any, Any], error: DBAPIError) -> Res
     return on_unexpected(request, error)
 
 
+def on_storage_error(request: Request[Any, Any, Any], error: StorageUnavailable) -> Response[Any]:
+    log.warning("the store does not answer", exc_info=error)
+    return on_domain_error(request, errors.UnavailableError("The store does not answer. Try again."))
+
+
 def on_too_deep(request: Request[Any, Any, Any], _error: RecursionError) -> Response[Any]:
     """Nothing but a body nests so deeply that reading it ends at the interpreter's limit."""
     detail = "This is nested too deeply to be read."
@@ -181,6 +195,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     ValidationException: on_validation_error,
     HTTPException: on_http_exception,
     DBAPIError: on_database_error,
+    StorageUnavailable: on_storage_error,
     RecursionError: on_too_deep,
     Exception: on_unexpected,
 }

@@ -94,7 +94,10 @@ class Upload(Stateful):
     duration_ms: Mapped[int | None]
     part_size_bytes: Mapped[int]
     part_count: Mapped[int]
-    multipart_id: Mapped[str]
+    multipart_id: Mapped[str] = mapped_column(default="")  # begun when the first URLs are asked for
+    with_checksums: Mapped[bool | None]  # of each part or of none: fixed when the multipart begins
+    received_bytes: Mapped[int] = mapped_column(BigInteger, default=0)  # when its parts were last listed
+    life_days: Mapped[int] = mapped_column(default=7)  # begins anew as parts arrive
     sha256: Mapped[str | None]  # of the whole file, as the client claims it, base64
     assignment_id: Mapped[UUID | None]
     prompt_id: Mapped[UUID | None]

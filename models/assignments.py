@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -31,7 +31,17 @@ def due_in_zone(local: datetime, zone: str) -> datetime:
 
 
 def due_for(challenge: Challenge, zone: str) -> datetime | None:
-    return challenge.due_at if challenge.due_local is None else due_in_zone(challenge.due_local, zone)
+    """Return when it is due for a person of this zone; None where a wall time passes before the challenge opens."""
+    if challenge.due_local is None:
+        return challenge.due_at
+    due_at = due_in_zone(challenge.due_local, zone)
+    return None if challenge.opens_at is not None and due_at <= challenge.opens_at else due_at
+
+
+def present_state() -> ColumnElement[str]:
+    """Return the state as it is by the clock: a scheduled one whose time has come is open before the sweep says so."""
+    opened = and_(Assignment.state == "scheduled", Assignment.opens_at <= func.now())
+    return case((opened, "open"), else_=Assignment.state)
 
 
 def first_state(opens_at: datetime | None, at: datetime) -> str:

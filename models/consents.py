@@ -58,7 +58,9 @@ async def answer(
             org_id=bright_spot.org_id, bright_spot_id=bright_spot.id, person_id=person_id, cut=bright_spot.cut
         )
         session.add(row)
-    row.granted, row.until, row.answered_at = granted, until, now()
+    if (row.granted, row.until) != (granted, until):
+        row.granted, row.until, row.answered_at = granted, until, now()
+        bright_spot.version += 1
     await session.flush()
     await settle(session, bright_spot)
 
@@ -81,12 +83,13 @@ async def settle(session: AsyncSession, bright_spot: BrightSpot) -> None:
     if bright_spot.state == "archived":
         return
     target = follows(bright_spot.state, await answers(session, bright_spot))
+    if target == bright_spot.state:
+        return
     if target == "ready" and bright_spot.state != "awaiting_consent":
         bright_spot.move("awaiting_consent")
-    if target != bright_spot.state:
-        bright_spot.move(target)
-    if target != "published":
-        bright_spot.published_at = None
+        await session.flush()  # each move is an event of its own
+    bright_spot.move(target)
+    bright_spot.published_at = None
     await session.flush()
 
 
@@ -118,7 +121,10 @@ async def run_out(session: AsyncSession, bright_spot_id: UUID) -> UUID | None:
     )
     if bright_spot is None:
         return None
+    before = bright_spot.state
     await settle(session, bright_spot)
+    if bright_spot.state != before:
+        bright_spot.version += 1
     return await drop_clip(session, bright_spot) if bright_spot.state == "revoked" else None
 
 

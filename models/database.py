@@ -5,7 +5,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from asyncpg import InterfaceError, OperatorInterventionError, PostgresConnectionError, PostgresError
+from asyncpg import (
+    InterfaceError,
+    InternalClientError,
+    OperatorInterventionError,
+    PostgresConnectionError,
+    PostgresError,
+)
 from sqlalchemy import event as sa_event
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import DBAPIError
@@ -19,7 +25,8 @@ from models.event import Event
 
 SILENT = "The database does not answer. Try again."
 # Whatever a server that is gone, starting or full makes the driver raise; also when it answers, but lets nobody in.
-AWAY = (OSError, PostgresError, InterfaceError, DBAPIError, PoolTimeoutError)
+# InternalClientError: the server has said goodbye to a connection at rest, which is just about to be closed.
+AWAY = (OSError, PostgresError, InterfaceError, InternalClientError, DBAPIError, PoolTimeoutError)
 # A pool is full of ended connections after a restart, and each is found out alone.
 PATIENCE = 50
 

@@ -25,6 +25,7 @@ DEFINERS = {
     "org_id_of_slug",
     "throttle_hit",
     "throttle_forget",
+    "throttle_give_back",
     "uploads_to_sweep",
     "assignments_to_open",
     "consents_run_out",

@@ -25,6 +25,12 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_
     SELECT key FROM throttle WHERE window_start < now() - interval '2 days' LIMIT 100 FOR UPDATE SKIP LOCKED)
 $$;
 
+-- An attempt that was no guess does not count: an office behind one address signs in all morning.
+CREATE FUNCTION throttle_give_back(wanted text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+  UPDATE throttle SET count = count - 1 WHERE key = wanted AND count > 0
+$$;
+
 -- Sweeps: which organizations have something to look at.
 CREATE FUNCTION uploads_to_sweep(most integer) RETURNS TABLE (org_id uuid, upload_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
