@@ -33,7 +33,7 @@ class AudienceOut(msgspec.Struct, frozen=True):
     team_ids: list[UUID]
     include_subteams: bool
     person_ids: list[UUID]
-    joiners: str
+    joiners: Annotated[str, msgspec.Meta(examples=["include"])]
 
 
 async def save_audience(session: AsyncSession, actor: Actor, data: AudienceIn, *, pointer: str = "/audience") -> UUID:
@@ -68,14 +68,16 @@ async def replace_audience(
     await _add(session, row, data.team_ids, data.person_ids)
 
 
-async def add_people(session: AsyncSession, org_id: UUID, audience_id: UUID, person_ids: Iterable[UUID]) -> None:
-    """Name more people; those named already stay."""
+async def add_people(session: AsyncSession, org_id: UUID, audience_id: UUID, person_ids: Iterable[UUID]) -> int:
+    """Name more people, those named already stay; return how many are new."""
     query = select(AudiencePerson.person_id).where(
         AudiencePerson.org_id == org_id, AudiencePerson.audience_id == audience_id
     )
     named = set(await session.scalars(query))
     row = await session.get_one(Audience, (org_id, audience_id))
-    await _add(session, row, [], [person for person in person_ids if person not in named])
+    new = set(person_ids) - named
+    await _add(session, row, [], sorted(new))
+    return len(new)
 
 
 async def audience_outs(session: AsyncSession, org_id: UUID, ids: Iterable[UUID]) -> dict[UUID, AudienceOut]:

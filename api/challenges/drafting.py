@@ -1,6 +1,6 @@
 """What a challenge may be made of: its dates, its rubric, its prompts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
@@ -34,8 +34,14 @@ class Dates:
         return self.due_local.replace(tzinfo=LAST_ZONE) if self.due_local else self.due_at
 
 
-def read_dates(opens_at: datetime | None, due_at: datetime | None, due_local: str | datetime | None) -> Dates:
-    """Return the dates.
+def read_dates(
+    opens_at: datetime | None,
+    due_at: datetime | None,
+    due_local: str | datetime | None,
+    *,
+    named: Collection[str] = ("due_at", "due_local"),
+) -> Dates:
+    """Return the dates. Those the client has `named` are at fault, where they contradict the others.
 
     Raises:
         InvalidError: two due times, a due time before the opening, or one that no calendar has.
@@ -45,8 +51,8 @@ def read_dates(opens_at: datetime | None, due_at: datetime | None, due_local: st
     local = read_wall_time(due_local, "/due_local") if isinstance(due_local, str) else due_local
     dates = Dates(check_instant(opens_at, "/opens_at"), check_instant(due_at, "/due_at"), local)
     if dates.opens_at and dates.latest_due and dates.latest_due <= dates.opens_at:
-        pointer = "/due_local" if dates.due_local else "/due_at"
-        raise InvalidError("It would be due before it opens.", pointer=pointer)
+        due = "due_local" if dates.due_local else "due_at"
+        raise InvalidError("It would be due before it opens.", pointer=f"/{due if due in named else 'opens_at'}")
     return dates
 
 

@@ -1,7 +1,7 @@
 """Who has a copy of a challenge: its audience, those added to it, and those who join its teams later.
 
-A copy is a fact of its own: who leaves a team keeps it. When the audience becomes narrower, copies that nobody has begun
-close, and come back when it reaches their people again; a copy with a take is never taken away.
+A copy is a fact of its own: who leaves a team keeps it. When the audience becomes narrower, copies that nobody has
+begun close, and come back when it reaches their people again; a copy with a take is never taken away.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ from models import assignments
 from models.assignments import Member
 from models.challenge import Challenge
 from models.errors import IllegalMoveError
+from models.org import hold_org
 from models.team import Audience, AudienceTeam, Membership, Team
 
 
@@ -73,7 +74,8 @@ async def add_to(session: AsyncSession, actor: Actor, challenge: Challenge, pers
         raise IllegalMoveError(f"This challenge is {challenge.state}; nobody can be added.", state=challenge.state)
     await check_manages_people(session, actor, person_ids)
     await check_people(session, actor.org_id, person_ids, "/person_ids")
-    await add_people(session, actor.org_id, challenge.audience_id, person_ids)
+    if await add_people(session, actor.org_id, challenge.audience_id, person_ids):
+        challenge.version += 1  # or a stale audience could be written over them
     wanted = set(person_ids)
     members = await _members(session, actor, challenge)
     return await assignments.assign(session, challenge, [member for member in members if member[0] in wanted])
@@ -85,6 +87,7 @@ async def assign_joiner(session: AsyncSession, org_id: UUID, person_id: UUID, te
     For a person who is not a rep of this team now, it does nothing.
     """
     await session.flush()
+    await hold_org(session, org_id)  # a challenge that is being published would not be seen, nor see the joiner
     is_rep = exists().where(
         Membership.org_id == org_id,
         Membership.team_id == team_id,

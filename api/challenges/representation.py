@@ -4,13 +4,14 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.audiences import audience_outs
 from api.auth import Actor
 from api.challenges.schemas import ChallengeItem, ChallengeOut, PinnedRubric, PromptOut, common
 from api.policy import may_author_challenges, visible
+from models.assignments import present_state
 from models.challenge import Assignment, Challenge, Prompt
 from models.rubric import Rubric, RubricVersion
 
@@ -58,9 +59,9 @@ def _authors(actor: Actor, challenge: Challenge) -> bool:
 
 async def _counts(session: AsyncSession, actor: Actor, ids: Collection[UUID]) -> dict[UUID, dict[str, int]]:
     rows = await session.execute(
-        select(Assignment.challenge_id, Assignment.state, func.count())
+        select(Assignment.challenge_id, present_state().label("present"), func.count())
         .where(visible(actor, Assignment), Assignment.challenge_id.in_(ids))
-        .group_by(Assignment.challenge_id, Assignment.state)
+        .group_by(Assignment.challenge_id, literal_column("present"))
     )
     found: dict[UUID, dict[str, int]] = defaultdict(dict)
     for challenge_id, state, count in rows:

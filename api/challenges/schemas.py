@@ -26,6 +26,7 @@ Brief = Annotated[str, msgspec.Meta(max_length=10_000, examples=["Say in a minut
 PromptText = Annotated[str, msgspec.Meta(max_length=4000, examples=["It is too expensive."])]
 DurationMs = Annotated[int, msgspec.Meta(ge=1000, le=3_600_000, examples=[120_000])]
 MaxTakes = Annotated[int, msgspec.Meta(ge=1, le=1000, examples=[5], description="How many takes may be submitted.")]
+Opening = Annotated[datetime, msgspec.Meta(tz=True, examples=["2027-02-22T08:00:00Z"])]
 PassMark = Annotated[float, msgspec.Meta(ge=0, le=1, examples=[0.6], description="Of a critique's value, 0 to 1.")]
 
 
@@ -48,10 +49,10 @@ class ChallengeIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rubric_id: UUID
     prompts: Prompts
     brief: Brief = ""
-    audience: AudienceIn = AudienceIn()
+    audience: AudienceIn = msgspec.field(default_factory=AudienceIn)
     max_takes: MaxTakes | None = None
     pass_mark: PassMark | None = None
-    opens_at: Instant | None = None
+    opens_at: Opening | None = None
     due_at: Instant | None = None
     due_local: WallTime | None = None
     id: UUID | None = None
@@ -68,7 +69,7 @@ class ChallengePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audience: AudienceIn | msgspec.UnsetType = msgspec.UNSET
     max_takes: MaxTakes | msgspec.UnsetType | None = msgspec.UNSET
     pass_mark: PassMark | msgspec.UnsetType | None = msgspec.UNSET
-    opens_at: Instant | msgspec.UnsetType | None = msgspec.UNSET
+    opens_at: Opening | msgspec.UnsetType | None = msgspec.UNSET
     due_at: Instant | msgspec.UnsetType | None = msgspec.UNSET
     due_local: WallTime | msgspec.UnsetType | None = msgspec.UNSET
 
@@ -96,7 +97,7 @@ class ChallengeItem(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     kind: str
     brief: str
-    state: str
+    state: Annotated[str, msgspec.Meta(examples=["published"])]
     rubric_id: UUID
     rubric_version_id: UUID | None
     max_takes: int | None
@@ -107,6 +108,7 @@ class ChallengeItem(msgspec.Struct, frozen=True, kw_only=True):
     created_by: UUID
     created_at: datetime
     published_at: datetime | None
+    version: int
     counts: dict[str, int] | None
 
 

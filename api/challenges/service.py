@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.audiences import AudienceIn, check_manages, save_audience
 from api.auth import Actor
 from api.challenges import drafting, reach
-from api.challenges.schemas import ChallengeIn, ChallengePatch
+from api.challenges.schemas import ChallengeIn, ChallengePatch, PromptIn
 from api.creation import existing
 from models import assignments
 from models.base import now
 from models.challenge import Challenge
 from models.errors import ConflictError, IllegalMoveError
 from models.ids import new_id
+from models.org import hold_org
 from models.rubric import Rubric, RubricVersion
 
 DATES = ("opens_at", "due_at", "due_local")
@@ -58,7 +59,12 @@ async def create_challenge(session: AsyncSession, actor: Actor, data: ChallengeI
 
 
 async def lock(session: AsyncSession, challenge: Challenge) -> None:
-    """Take the challenge's row before its assignments', always in this order, and read it as it is now."""
+    """Take the challenge's row before its assignments', always in this order, and read it as it is now.
+
+    Before it the organization is held, as it is for somebody who joins a team: whichever of the two is second sees the
+    first, so that no joiner is left out.
+    """
+    await hold_org(session, challenge.org_id)
     await session.refresh(challenge, with_for_update={"key_share": True})
 
 
@@ -104,7 +110,7 @@ async def _set(session: AsyncSession, actor: Actor, challenge: Challenge, named:
         if name in named:
             setattr(challenge, name, named[name])
     if "prompts" in named:
-        prompts = msgspec.convert(named["prompts"], list[drafting.PromptIn])
+        prompts = msgspec.convert(named["prompts"], list[PromptIn])
         await drafting.check_prompts(session, actor, prompts)
         await drafting.write_prompts(session, challenge, prompts)
 
@@ -116,7 +122,8 @@ async def _set_dates(session: AsyncSession, challenge: Challenge, named: dict[st
         present["due_local"] = None
     if named.get("due_local") is not None:
         present["due_at"] = None
-    dates = drafting.read_dates(**{**present, **{name: named[name] for name in DATES if name in named}})
+    wanted = {**present, **{name: named[name] for name in DATES if name in named}}
+    dates = drafting.read_dates(**wanted, named=named.keys())
     challenge.opens_at, challenge.due_at, challenge.due_local = dates.opens_at, dates.due_at, dates.due_local
     await session.flush()
     if challenge.state == "published":

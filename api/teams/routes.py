@@ -102,7 +102,7 @@ async def update_team(
 
 @put(
     "/teams/{team_id:uuid}/members/{person_id:uuid}",
-    dependencies={"team": one(Team, may_run_org), "person": one(Person, may_run_org, lock=True)},
+    dependencies={"team": one(Team, may_run_org), "person": one(Person, may_run_org, lock=True, after="team")},
     operation_id="PutMember",
     summary="Make a person rep or manager of a team, from now on",
     description="Another role in the same team ends. A new rep gets the open challenges that take joiners.",
@@ -120,7 +120,7 @@ async def put_member(
 
 @delete(
     "/teams/{team_id:uuid}/members/{person_id:uuid}",
-    dependencies={"team": one(Team, may_run_org), "person": one(Person, may_run_org, lock=True)},
+    dependencies={"team": one(Team, may_run_org), "person": one(Person, may_run_org, lock=True, after="team")},
     operation_id="RemoveMember",
     summary="End a person's membership now",
     responses=declared(403),

@@ -4,8 +4,10 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from api.auth import Actor
+from api.challenges.reach import assign_joiner
 from api.creation import existing
 from api.policy import visible
 from api.teams.schemas import MemberOut, TeamDetail, TeamIn, TeamPatch
@@ -90,6 +92,8 @@ async def _below(session: AsyncSession, team: Team) -> set[UUID]:
 async def put_member(session: AsyncSession, team: Team, person: Person, role: str) -> MemberOut:
     """Give a person a role in a team from now on; another role they have in it ends. The person's row is locked.
 
+    A new rep gets the published challenges that take joiners.
+
     Raises:
         ConflictError: the person has left.
     """
@@ -99,6 +103,8 @@ async def put_member(session: AsyncSession, team: Team, person: Person, role: st
     if present is None or present.role != role:
         since = await _end(session, present) if present else now()
         present = await _start(session, team, person, role, since)
+        if role == "rep":
+            await assign_joiner(session, team.org_id, person.id, team.id)
     return MemberOut(person.id, person.name, present.role, present.from_at)
 
 
@@ -153,11 +159,12 @@ async def end_memberships(session: AsyncSession, person: Person) -> None:
 
 
 async def team_detail(session: AsyncSession, actor: Actor, team: Team) -> TeamDetail:
+    here = aliased(Membership)  # who sees a person depends on memberships too: those are others
     query = (
-        select(Person.id, Person.name, Membership.role, Membership.from_at)
-        .join(Membership, (Membership.org_id == Person.org_id) & (Membership.person_id == Person.id))
-        .where(visible(actor, Person), Membership.team_id == team.id, Membership.until_at.is_(None))
+        select(Person.id, Person.name, here.role, here.from_at)
+        .join(here, (here.org_id == Person.org_id) & (here.person_id == Person.id))
+        .where(visible(actor, Person), here.org_id == team.org_id, here.team_id == team.id, here.until_at.is_(None))
         .order_by(Person.name, Person.id)
     )
-    members = [MemberOut(*row) for row in (await session.execute(query)).tuples()]
+    members = [MemberOut(*row) for row in await session.execute(query)]
     return TeamDetail(team.id, team.name, team.parent_id, team.created_at, members)

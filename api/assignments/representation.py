@@ -1,0 +1,103 @@
+"""Assignments as JSON: everything for a page of them in one query."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, ScalarSelect, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.assignments.schemas import AssignedChallenge, AssignmentOut
+from api.refs import PersonRef
+from models.assignments import present_state
+from models.base import now
+from models.challenge import Assignment, Challenge, Prompt
+from models.person import Person
+from models.submission import HANDED_IN
+from models.take import Take
+
+# The rep has something to do.
+TO_DO = ("open", "in_progress", "retake")
+
+
+async def assignment_out(session: AsyncSession, assignment: Assignment) -> AssignmentOut:
+    await session.flush()
+    query = assignment_rows().where(Assignment.org_id == assignment.org_id, Assignment.id == assignment.id)
+    return make_out((await session.execute(query)).one())
+
+
+def assignment_rows() -> Select[*tuple[Any, ...]]:
+    """Return the query of all that `make_out` needs; which assignments, its caller says."""
+    return (
+        select(
+            Assignment.id,
+            Assignment.team_id,
+            present_state().label("present_state"),
+            Assignment.opens_at,
+            Assignment.due_at,
+            Assignment.due_at_own,
+            Assignment.extra_takes,
+            Assignment.current_take_id,
+            Assignment.accepted_take_id,
+            Assignment.created_at,
+            Assignment.version,
+            Challenge.id.label("challenge_id"),
+            Challenge.title,
+            Challenge.kind,
+            Challenge.brief,
+            Challenge.max_takes,
+            _prompt_count().label("prompt_count"),
+            Person.id.label("person_id"),
+            Person.name,
+            Take.submitted_at,
+            _takes_used().label("takes_used"),
+        )
+        .select_from(Assignment)
+        .join(Challenge, (Challenge.org_id == Assignment.org_id) & (Challenge.id == Assignment.challenge_id))
+        .join(Person, (Person.org_id == Assignment.org_id) & (Person.id == Assignment.person_id))
+        .outerjoin(Take, (Take.org_id == Assignment.org_id) & (Take.id == Assignment.current_take_id))
+    )
+
+
+def _prompt_count() -> ScalarSelect[int]:
+    of_challenge = (Prompt.org_id == Assignment.org_id) & (Prompt.challenge_id == Assignment.challenge_id)
+    return select(func.count()).select_from(Prompt).where(of_challenge).correlate(Assignment).scalar_subquery()
+
+
+def _takes_used() -> ScalarSelect[int]:
+    used = Take.__table__.alias("used")
+    return (
+        select(func.count())
+        .select_from(used)
+        .where(
+            used.c.org_id == Assignment.org_id,
+            used.c.assignment_id == Assignment.id,
+            used.c.practice.is_(False),
+            used.c.state.in_(HANDED_IN),
+        )
+        .correlate(Assignment)
+        .scalar_subquery()
+    )
+
+
+def make_out(row: Row[*tuple[Any, ...]]) -> AssignmentOut:
+    return AssignmentOut(
+        row.id,
+        AssignedChallenge(row.challenge_id, row.title, row.kind, row.brief, row.prompt_count),
+        PersonRef(row.person_id, row.name),
+        row.team_id,
+        row.present_state,
+        row.opens_at,
+        row.due_at,
+        row.due_at_own,
+        row.present_state in TO_DO and _is_after(now(), row.due_at),
+        _is_after(row.submitted_at, row.due_at),
+        None if row.max_takes is None else max(0, row.max_takes + row.extra_takes - row.takes_used),
+        row.current_take_id,
+        row.accepted_take_id,
+        row.created_at,
+        row.version,
+    )
+
+
+def _is_after(at: datetime | None, due_at: datetime | None) -> bool:
+    return at is not None and due_at is not None and at > due_at
