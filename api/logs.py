@@ -56,6 +56,7 @@ class RequestId(ASGIMiddleware):
         request_id = sent if REQUEST_ID.fullmatch(sent) else new_id().hex
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
+        path = _TICKET.sub("…", scope["path"])  # now: a mount takes its own part away
         started = time.perf_counter()
 
         async def sending(message: Message) -> None:
@@ -74,5 +75,4 @@ class RequestId(ASGIMiddleware):
                 await next_app(scope, receive, sending)
             finally:
                 took = round((time.perf_counter() - started) * 1000, 1)
-                path = _TICKET.sub("…", scope["path"])
                 access_log.info("request", method=scope.get("method"), path=path, status=status, ms=took)

@@ -49,12 +49,14 @@ def _children() -> list[Child]:
 
 async def _ready(settings: Settings, *, demo: bool) -> None:
     await wait_until_ready(settings.base_url)
-    print(f"\nShowme listens on {settings.base_url}   (documentation: {settings.base_url}/docs)", flush=True)
+    told = [f"\nShowme listens on {settings.base_url}   (documentation: {settings.base_url}/docs)"]
     if demo:
         from api.demo.org import ensure_demo
 
-        print(await ensure_demo(settings), flush=True)
-    print("Ctrl-C stops it; everything is kept in", settings.data_dir.resolve(), flush=True)
+        told.append(await ensure_demo(settings))
+    told.append(f"Ctrl-C stops it; everything is kept in {settings.data_dir.resolve()}")
+    # At once and last, so that no line of the log comes between.
+    print("\n".join(told), flush=True)
 
 
 async def wait_until_ready(base_url: str, *, seconds: float = 60) -> None:

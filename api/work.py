@@ -9,6 +9,7 @@ from api.logs import configure_logs
 from api.run import database_urls, opened_parts
 from api.settings import SettingError, Settings
 from media.binaries import BinaryMissing, Tools, find_binaries
+from media.mail import check_smtp_url
 from media.worker import WorkerContext, run_worker
 
 
@@ -16,14 +17,17 @@ def work(settings: Settings) -> int:
     """Work off jobs until a signal.
 
     Raises:
-        SettingError: there is no database or no ffmpeg to work with.
+        SettingError: there is no database or no ffmpeg to work with, or no mail server that could be.
     """
     configure_logs(settings.log_format, settings.log_level)
     urls = database_urls(settings)
     try:
         tools = Tools(find_binaries(settings.ffmpeg, settings.ffprobe))
+        check_smtp_url(settings.smtp_url)
     except BinaryMissing as error:
         raise SettingError(str(error)) from error
+    except ValueError as error:
+        raise SettingError(f"SHOWME_SMTP_URL: {error}") from error
     return asyncio.run(_work(settings, urls, tools))
 
 
@@ -51,4 +55,5 @@ def worker_context(parts: Parts, urls: Urls, tools: Tools) -> WorkerContext:
         smtp_url=settings.smtp_url,
         mail_from=settings.mail_from,
         max_duration_ms=settings.max_duration_ms,
+        max_bytes=settings.max_upload_bytes,
     )

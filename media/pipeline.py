@@ -111,6 +111,15 @@ async def make_playable(source: Path, probe: Probe, folder: Path, tools: Tools) 
 
     Copied where browsers play the pictures as they are and the copy proves whole, else encoded once.
     """
+    if made := await copy_playable(source, probe, folder, tools):
+        return made
+    work = _Work(source, probe, folder, tools)
+    await work.run(commands.transcode(source, probe, "playable.mp4", threads=tools.threads))
+    return await _proven(work, "encode")
+
+
+async def copy_playable(source: Path, probe: Probe, folder: Path, tools: Tools) -> Made | None:
+    """As `make_playable`, but never encodes pictures, which takes long: None where that is what it needs."""
     work = _Work(source, probe, folder, tools)
     streams = playable_streams(probe)
     if streams.video == "copy":
@@ -118,8 +127,7 @@ async def make_playable(source: Path, probe: Probe, folder: Path, tools: Tools) 
             argv = commands.remux(source, probe, streams, "playable.mp4")
             await work.run(argv, file_bytes=2 * probe.size_bytes + 16 * MIB)
             return await _proven(work, "copy")
-    await work.run(commands.transcode(source, probe, "playable.mp4", threads=tools.threads))
-    return await _proven(work, "encode")
+    return None
 
 
 async def _proven(work: _Work, how: How) -> Made:

@@ -1,0 +1,188 @@
+"""procrastinate as it is used here: over psycopg, in the schema `queue`, with its weak places mended."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import structlog
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.job_context import JobContext
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager, NotificationCallback
+from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy.engine import URL, make_url
+
+from media.jobs.context import WorkerContext
+from media.jobs.tasks import TASKS
+from media.jobs.trying import Strategy, Task, attempt
+
+PATIENCE = 2
+POOL_TIMEOUT_S = 4.0
+RECONNECT_S = 1.0
+OURS: dict[str, Any] = {
+    "application_name": "showme worker",
+    "options": "-c search_path=public,queue",
+    # A host that vanished is noticed in a minute, not in hours. A unix socket ignores these.
+    "connect_timeout": 5,
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 50_000,
+}
+SSL_OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
+
+# As its own function for putting a job back, except that the try need not count, that only a job is taken from a worker
+# which that worker still has, and that idle workers hear of it.
+PUT_BACK = """
+WITH back AS (
+  UPDATE procrastinate_jobs
+  SET status = 'todo', worker_id = NULL, abort_requested = false, attempts = attempts + %(counted)s,
+      scheduled_at = coalesce(%(at)s::timestamptz, scheduled_at)
+  WHERE id = %(job_id)s AND status = 'doing' AND worker_id IS NOT DISTINCT FROM %(worker_id)s
+  RETURNING id, queue_name
+)
+SELECT pg_notify('procrastinate_queue_v1#' || queue_name,
+  json_build_object('type', 'job_inserted', 'job_id', id)::text) FROM back
+"""
+log = structlog.get_logger()
+
+
+class Jobs(JobManager):
+    """The queue's rows. `lost` is set when something failed after which only a fresh worker can be trusted.
+
+    A worker whose heart stopped beating, or which could not say how a job ended, would otherwise go on as if nothing
+    had happened, and the job would be `doing` for ever.
+    """
+
+    def __init__(self, connector: PsycopgConnector) -> None:
+        super().__init__(connector)
+        self.lost = asyncio.Event()
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        try:
+            return await super().fetch_job(queues, worker_id)
+        except UniqueViolation:  # two workers took jobs of one lock in the same moment: the other has it
+            return None
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        try:
+            await self._insist(lambda: super(Jobs, self).finish_job(job, status, delete_job))
+        except ConnectorException as error:
+            if not isinstance(error.__cause__, psycopg.errors.RaiseException):
+                raise
+            log.warning("a job that ended is another worker's by now", job=job.id, task=job.task_name)
+
+    async def retry_job(
+        self,
+        job: Job,
+        retry_at: datetime | None = None,
+        priority: int | None = None,
+        queue: str | None = None,
+        lock: str | None = None,
+    ) -> None:
+        """Put a job back; one without a time was interrupted, which does not count as a try."""
+        del priority, queue, lock
+        await self._insist(lambda: self.put_back(job, at=retry_at, counted=retry_at is not None))
+
+    async def put_back(self, job: Job, *, at: datetime | None, counted: bool) -> None:
+        """Put a job back, unless the worker that the job knows of has it no more."""
+        keys = {"job_id": job.id, "worker_id": job.worker_id}
+        await self.connector.execute_query_async(PUT_BACK, **keys, at=at, counted=int(counted))
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        await self._insist(lambda: super(Jobs, self).update_heartbeat(worker_id))
+
+    async def listen_for_jobs(
+        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
+    ) -> None:
+        while True:
+            try:
+                await super().listen_for_jobs(on_notification=on_notification, queues=queues)
+            except ConnectorException as error:
+                log.warning("the queue cannot be listened to", error=str(error.__cause__))
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _insist(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Try it on another connection when one breaks."""
+        for tried in range(1, PATIENCE + 1):
+            try:
+                return await call()
+            except ConnectorException as error:
+                if not isinstance(error.__cause__, psycopg.OperationalError):
+                    raise
+                if tried == PATIENCE:
+                    self.lost.set()
+                    raise
+        return None
+
+
+def make_pool(database_url: str) -> AsyncConnectionPool:
+    return AsyncConnectionPool(
+        conninfo(database_url),
+        min_size=1,
+        max_size=4,
+        timeout=POOL_TIMEOUT_S,
+        open=False,
+        check=AsyncConnectionPool.check_connection,
+    )
+
+
+def make_app(context: WorkerContext) -> tuple[App, Jobs]:
+    """Return procrastinate's app, with every kind of job, and its rows."""
+    connector = PsycopgConnector()
+    app, jobs = App(connector=connector), Jobs(connector)
+    app.job_manager = jobs
+    for task in TASKS.values():
+        _register(app, context, task)
+    logging.getLogger("procrastinate.worker").addFilter(_is_news)
+    return app, jobs
+
+
+def _register(app: App, context: WorkerContext, task: Task) -> None:
+    @app.task(name=task.name, queue=task.queue, retry=Strategy(), pass_context=True)
+    async def run(job_context: JobContext, /, **_ids: str) -> None:
+        await attempt(context, task, job_context.job)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """How a job ended stands in our own log already."""
+    return getattr(record, "action", "") not in ("job_error", "job_error_retry")
+
+
+def conninfo(database_url: str) -> str:
+    """Return for psycopg what SQLAlchemy's `postgresql+asyncpg://` URL says, hosts and sockets in its query too."""
+    url = make_url(database_url)
+    hosts = [_host_and_port(host) for host in _many(url, "host") or [url.host or ""]]
+    port = (_many(url, "port") or [str(url.port or "")])[0]
+    said: dict[str, Any] = {
+        "host": ",".join(host for host, _ in hosts),
+        "port": ",".join(own or port for _, own in hosts),
+        "user": url.username,
+        "password": url.password,
+        "dbname": url.database,
+        **{name: url.query[name] for name in SSL_OPTIONS if name in url.query},
+    }
+    if ssl := url.query.get("ssl"):
+        said["sslmode"] = {"true": "verify-full", "false": "disable"}.get(str(ssl), ssl)
+    ours: dict[str, Any] = {
+        "application_name": "showme worker",
+        "connect_timeout": 5,
+        "options": "-c search_path=public,queue",
+    }
+    return make_conninfo(**{name: value for name, value in said.items() if value}, **ours, **KEEPALIVE)
+
+
+def _many(url: URL, name: str) -> list[str]:
+    found = url.query.get(name, ())
+    return [found] if isinstance(found, str) else list(found)
+
+
+def _host_and_port(host: str) -> tuple[str, str]:
+    found = re.fullmatch(r"([\w.-]+):(\d+)", host)
+    return (found[1], found[2]) if found else (host, "")

@@ -1,0 +1,51 @@
+"""Each worker's own folder, so that two on one data folder do not clear away what the other works on."""
+
+import asyncio
+import fcntl
+import os
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+PREFIX = "worker-"
+
+
+@asynccontextmanager
+async def own_folder(work_dir: Path) -> AsyncGenerator[Path]:
+    """Remove what dead workers left, and make a folder that is known to be alive as long as this process is."""
+    folder, descriptor = await asyncio.to_thread(_claim, work_dir)
+    try:
+        yield folder
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def _claim(work_dir: Path) -> tuple[Path, int]:
+    work_dir.mkdir(parents=True, exist_ok=True)
+    # One at a time: a folder that was just made is not locked yet, and looks dead.
+    with (work_dir / "lock").open("w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        for left in work_dir.glob(f"{PREFIX}*"):
+            _remove_if_dead(left)
+        folder = Path(mkdtemp(prefix=PREFIX, dir=work_dir))
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return folder, descriptor
+
+
+def _remove_if_dead(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # its worker has just ended
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,141 @@
+"""Sweeps: what becomes due by the mere passing of time, and what was left lying about."""
+
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+from structlog.contextvars import bound_contextvars
+
+from media.jobs.assets import locked, order
+from media.jobs.context import WorkerContext
+from media.jobs.trying import OUTAGES
+from media.receiving import sweep_upload
+from models.assignments import open_due
+from models.consents import run_out
+from models.ids import new_id
+
+MOST = 200
+DAY_S = 24 * 3600.0
+log = structlog.get_logger()
+
+Sweep = Callable[[WorkerContext], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Errand:
+    """`every_s` of 0 is each round."""
+
+    name: str
+    every_s: float
+    sweep: Sweep
+
+
+class Sweeper:
+    """Runs each errand when its time has come; the failure of one keeps no other from its turn."""
+
+    def __init__(self, context: WorkerContext, errands: tuple[Errand, ...] | None = None) -> None:
+        self._context = context
+        self._errands = ERRANDS if errands is None else errands
+        self._last: dict[str, float] = {}
+
+    async def round(self) -> None:
+        for errand in self._errands:
+            if time.monotonic() - self._last.get(errand.name, -DAY_S) >= errand.every_s:
+                self._last[errand.name] = time.monotonic()
+                with bound_contextvars(sweep=errand.name, request_id=f"sweep-{new_id().hex}"):
+                    await guarded(errand.sweep(self._context))
+
+
+async def guarded(work: Awaitable[object]) -> None:
+    """Await it, and log its failure: what comes after it is to have its turn."""
+    try:
+        await work
+    except OUTAGES as outage:
+        log.warning("a sweep failed", error=str(outage))
+    except Exception:
+        log.exception("a sweep failed")
+
+
+async def finish_uploads(context: WorkerContext) -> None:
+    """Complete what has all its parts, expire what is too old."""
+    async for org_id, upload_id in _found(context, "uploads_to_sweep"):
+        await guarded(sweep_upload(context.database, context.storage, org_id, upload_id))
+
+
+async def open_assignments(context: WorkerContext) -> None:
+    by_org: dict[UUID, list[UUID]] = defaultdict(list)
+    async for org_id, assignment_id in _found(context, "assignments_to_open"):
+        by_org[org_id].append(assignment_id)
+    for org_id, ids in by_org.items():
+        await guarded(_open(context, org_id, ids))
+
+
+async def _open(context: WorkerContext, org_id: UUID, ids: list[UUID]) -> None:
+    async with context.tenant(org_id) as session:
+        opened = await open_due(session, org_id, ids)
+    log.info("assignments opened", org_id=str(org_id), count=opened)
+
+
+async def end_consents(context: WorkerContext) -> None:
+    """Revoke bright spots with a consent whose time is over, and have their clips erased."""
+    async for org_id, bright_spot_id in _found(context, "consents_run_out"):
+        await guarded(_end_consent(context, org_id, bright_spot_id))
+
+
+async def _end_consent(context: WorkerContext, org_id: UUID, bright_spot_id: UUID) -> None:
+    async with context.tenant(org_id) as session:
+        clip_id = await run_out(session, bright_spot_id)
+        if clip_id is not None:
+            await order(session, "delete_asset", clip_id)
+    log.info("a consent ran out", org_id=str(org_id), bright_spot_id=str(bright_spot_id))
+
+
+async def order_again(context: WorkerContext) -> None:
+    """Give assets that wait for a job that is not there their job again."""
+    async for org_id, asset_id in _found(context, "assets_without_job"):
+        await guarded(_order_again(context, org_id, asset_id))
+
+
+async def _order_again(context: WorkerContext, org_id: UUID, asset_id: UUID) -> None:
+    async with context.tenant(org_id) as session:
+        asset = await locked(session, asset_id)
+        task = None
+        if asset is not None and asset.state == "processing":
+            task = "process_asset"
+        elif asset is not None and asset.state == "playable" and asset.renditions_pending:
+            task = "make_ladder"
+        if task is not None:
+            await order(session, task, asset_id)
+            log.warning("a lost job is made again", job_task=task, org_id=str(org_id), asset_id=str(asset_id))
+
+
+async def make_partitions(context: WorkerContext) -> None:
+    async with context.database.without_tenant() as session:
+        await session.execute(text("SELECT make_event_partitions()"))
+
+
+async def _found(context: WorkerContext, function: str) -> AsyncIterator[tuple[UUID, UUID]]:
+    """Yield `(org_id, id)` of what one of the audited functions names; no transaction is open meanwhile."""
+    async with context.database.without_tenant() as session:
+        rows = (await session.execute(_QUERIES[function], {"most": MOST})).all()
+    for org_id, row_id in rows:
+        yield org_id, row_id
+
+
+_QUERIES = {
+    "uploads_to_sweep": text("SELECT org_id, upload_id FROM uploads_to_sweep(:most)"),
+    "assignments_to_open": text("SELECT org_id, assignment_id FROM assignments_to_open(:most)"),
+    "consents_run_out": text("SELECT org_id, bright_spot_id FROM consents_run_out(:most)"),
+    "assets_without_job": text("SELECT org_id, asset_id FROM assets_without_job(:most)"),
+}
+ERRANDS = (
+    Errand("make_partitions", DAY_S, make_partitions),
+    Errand("open_assignments", 0.0, open_assignments),
+    Errand("end_consents", 0.0, end_consents),
+    Errand("finish_uploads", 0.0, finish_uploads),
+    Errand("order_again", 60.0, order_again),
+)
