@@ -21,7 +21,7 @@ async def password_matches(stored: str | None, password: str) -> bool:
 
 def _matches(stored: str | None, password: str) -> bool:
     try:
-        return _hasher.verify(stored or _nobodys(), password) and stored is not None
+        return _hasher.verify(stored or _nobodys(), password) and bool(stored)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -55,7 +55,7 @@ async def sign_in(gate: Gate, data: SignIn, client: Client) -> SignedIn:
     stored = found.password_hash if found else None
     if not await password_matches(stored, data.password) or org_id is None or found is None:
         raise UnauthenticatedError(WRONG, code="sign-in-failed")
-    await throttle.forget_attempts(gate.database, "sign-in", data.org, data.email)
+    await throttle.forget_attempts(gate.database, "sign-in", data.org, data.email, address=client.address)
     async with gate.database.tenant(org_id, found.id) as session:
         await _check_unchanged(session, found)
         return await open_session(session, gate, found, client)
