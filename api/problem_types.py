@@ -214,9 +214,7 @@ TYPES: dict[str, ProblemType] = {
         "A JSON body may have a megabyte; videos go to the store in parts.",
         "Request Entity Too Large",
     ),
-    "unsupported-media-type": ProblemType(
-        415, "Unsupported media type", "Bodies are JSON.", "Unsupported Media Type"
-    ),
+    "unsupported-media-type": ProblemType(415, "Unsupported media type", "Bodies are JSON.", "Unsupported Media Type"),
     "invalid": ProblemType(
         422,
         errors.InvalidError.title,

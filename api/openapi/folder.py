@@ -38,10 +38,10 @@ Make each id on the phone and keep it before the call, so that whatever is lost,
 3. `StartTake` with an id. There is one open draft for an assignment: whichever device began it.
 4. For each prompt: record to a file, `CreateUpload` with an id, then `PutResponse` with the upload's `asset_id`.
 5. `SubmitTake`. It need not wait for the bytes: the take is `submitting` until they are there.
-6. For each upload: `SignParts` for the parts that are missing, `PUT` each part to its URL with the headers given, in any
-   order and several at once; `CompleteUpload`. After a restart `GetUpload` lists the parts that arrived; after a
-   reinstall `ListUploads?state=open` finds the uploads. A URL that answers 403 has expired: ask for it again. An upload
-   whose parts are all there is completed by the server, should the phone never come back.
+6. For each upload: `SignParts` for the parts that are missing, `PUT` each part to its URL with the headers given, in
+   any order and several at once; `CompleteUpload`. After a restart `GetUpload` lists the parts that arrived; after a
+   reinstall `ListUploads?state=open` finds the uploads. A URL that answers 403 has expired: ask for it again. An
+   upload whose parts are all there is completed by the server, should the phone never come back.
 7. `GetAsset` until it is `playable` (seconds) or `failed` with a problem whose `message` can be shown as it is. A take
    with a failed video is `needs_replacement`, back in the inbox: record the failed prompt again and submit again.
 """

@@ -36,9 +36,7 @@ def short_name(name: str) -> str:
 
 def _rename(part: Any, names: dict[str, str]) -> Any:
     if isinstance(part, dict):
-        return {
-            key: names.get(value, value) if key == "$ref" else _rename(value, names) for key, value in part.items()
-        }
+        return {key: names.get(value, value) if key == "$ref" else _rename(value, names) for key, value in part.items()}
     return [_rename(item, names) for item in part] if isinstance(part, list) else part
 
 
