@@ -170,12 +170,7 @@ def conninfo(database_url: str) -> str:
     }
     if ssl := url.query.get("ssl"):
         said["sslmode"] = {"true": "verify-full", "false": "disable"}.get(str(ssl), ssl)
-    ours: dict[str, Any] = {
-        "application_name": "showme worker",
-        "connect_timeout": 5,
-        "options": "-c search_path=public,queue",
-    }
-    return make_conninfo(**{name: value for name, value in said.items() if value}, **ours, **KEEPALIVE)
+    return make_conninfo(**{name: value for name, value in said.items() if value}, **OURS)
 
 
 def _many(url: URL, name: str) -> list[str]:

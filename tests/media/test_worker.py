@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -142,23 +145,29 @@ async def test_a_worker_outlives_the_loss_of_its_connections(house: House) -> No
         await eventually(lambda: house.state(after), READY.__contains__)
 
 
-async def test_a_worker_outlives_a_restart_of_the_database(tmp_path: Path) -> None:
-    postgres = EmbeddedPostgres(tmp_path / "data", fast=True)
-    with postgres:
-        urls = await asyncio.to_thread(own_database, postgres, "to_restart")
-        async with a_house(urls, folder_store(tmp_path / "store"), tmp_path) as house:
-            await _work_through_a_restart(house, postgres)
-
-
-async def _work_through_a_restart(house: House, postgres: EmbeddedPostgres) -> None:
+async def test_a_worker_outlives_a_database_that_is_away_for_a_while(house: House, own_urls: Urls) -> None:
     with capture_logs() as said:
         async with house.working():
             await eventually(lambda: house.sql("SELECT count(*) FROM procrastinate_workers"), (2).__eq__)
-            await asyncio.to_thread(postgres.stop)
-            await eventually(lambda: _count(said, "the queue was lost, trying again"), bool)
-            await asyncio.to_thread(postgres.start)
+            await _let_in(own_urls, allowed=False)
+            try:
+                await eventually(lambda: _count(said, "the queue was lost, trying again"), bool)
+            finally:
+                await _let_in(own_urls, allowed=True)
             id_ = await house.upload("silent.mp4")
             await eventually(lambda: house.state(id_), READY.__contains__)
+
+
+async def _let_in(urls: Urls, *, allowed: bool) -> None:
+    """Let the database take connections, or end those there are and take no more."""
+    url = make_url(urls.superuser)
+    engine = create_async_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(f'ALTER DATABASE "{url.database}" ALLOW_CONNECTIONS {allowed}'))
+        if not allowed:
+            end = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+            await connection.execute(end, {"name": url.database})
+    await engine.dispose()
 
 
 async def test_a_worker_waits_for_a_database_that_is_not_there(house: House) -> None:
