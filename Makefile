@@ -4,29 +4,39 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: setup run test bench openapi lint clean
+.PHONY: setup dev run test bench openapi lint clean
+
+# The lock files have every package with its hash, so pip has nothing to resolve. Byte code is left to the first start,
+# which needs a part of it only. The project itself is added without asking anywhere.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-compile
 
 setup: $(VENV)/.ready
 
-# The lock file has every package with its hash, so pip has nothing to resolve; the project itself is added without asking anywhere.
+dev: $(VENV)/.ready-dev
+
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Showme needs Python 3.11 or newer: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked dependencies into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
+	@echo "Installing what tests and checks need as well ..."
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
 run: setup
 	@$(BIN)/python -P -m api.cli up $(if $(filter 0,$(DEMO)),,--demo)
 
-test: setup
+test: dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-bench: setup
+bench: dev
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-lint: setup
+lint: dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

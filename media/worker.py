@@ -136,8 +136,5 @@ async def _end(running: Collection[asyncio.Task[None]]) -> None:
 
 
 def _raise_what_ended(running: Collection[asyncio.Task[None]]) -> None:
-    for task in running:
-        error = task.exception() if task.done() and not task.cancelled() else None
-        if error:
-            raise error
-    raise Interrupted("a part of the worker ended")
+    errors = [error for task in running if task.done() and not task.cancelled() and (error := task.exception())]
+    raise errors[0] if errors else Interrupted("a part of the worker ended")
