@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="the API").set_defaults(run=_serve)
     commands.add_parser("worker", help="the worker: uploads to videos, clips, mail").set_defaults(run=_worker)
     commands.add_parser("migrate", help="bring the database to this version").set_defaults(run=_migrate)
-    commands.add_parser("doctor", help="check every part, and say what to do").set_defaults(run=_doctor)
+    doctor = commands.add_parser("doctor", help="check every part, and say what to do")
+    doctor.add_argument("--mend", action="store_true", help="make what the store lacks: bucket, CORS, lifecycle")
+    doctor.set_defaults(run=_doctor)
 
     org = commands.add_parser("org", help="organizations").add_subparsers(required=True, metavar="ACTION")
     create = org.add_parser("create", help="make an organization with its first admin")
@@ -87,10 +89,10 @@ def _migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(settings: Settings, _arguments: argparse.Namespace) -> int:
+def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
     from api.doctor import doctor
 
-    status: int = asyncio.run(doctor(settings))
+    status: int = asyncio.run(doctor(settings, mend=arguments.mend))
     return status
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from sqlalchemy import text
 from api.run import database_urls, store_of
 from api.settings import SettingError, Settings, secret_key
 from media.binaries import BinaryMissing, describe, find_binaries
+from media.storage import StorageError
 from models.database import Database
 from models.migrate import newest, present
 
@@ -27,8 +29,13 @@ class Finding:
     remedy: str = ""
 
 
-async def doctor(settings: Settings) -> int:
-    """Print a line a part. Returns 0 when all are well, else 1."""
+async def doctor(settings: Settings, *, mend: bool = False) -> int:
+    """Print a line a part. Returns 0 when all are well, else 1.
+
+    `mend` first makes what the store lacks, as far as it is allowed: its folder; the bucket, its CORS, its lifecycle.
+    """
+    if mend:
+        await _mend_store(settings)
     checks: list[Callable[[Settings], Awaitable[list[Finding]]]] = [_database, _store, _programs, _disk, _secret]
     findings = [finding for check in checks for finding in await check(settings)]
     for finding in findings:
@@ -91,6 +98,12 @@ async def _store(settings: Settings) -> list[Finding]:
         return [Finding("store", "cannot be used", str(error) or type(error).__name__)]
     place = settings.store.partition("?")[0]
     return [Finding("store", place, complaint) for complaint in complaints] or [Finding("store", place)]
+
+
+async def _mend_store(settings: Settings) -> None:
+    """Whatever stands against it, the check that follows says."""
+    with suppress(SettingError, StorageError):
+        await store_of(settings, secret_key(settings)).ensure()
 
 
 async def _programs(settings: Settings) -> list[Finding]:

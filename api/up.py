@@ -10,7 +10,7 @@ import structlog
 
 from api.embedded import EmbeddedError, EmbeddedPostgres, Urls
 from api.logs import configure_logs
-from api.run import database_urls, listen
+from api.run import database_urls, listen, store_of
 from api.settings import SettingError, Settings, secret_key
 from api.supervisor import Child, supervise
 from models.migrate import migrate
@@ -24,9 +24,9 @@ async def up(settings: Settings, *, demo: bool) -> int:
     listen(settings).close()  # a taken port is said before anything is started
     with ExitStack() as stack:
         urls = _database(settings, stack)
-        secret_key(settings)
         if urls.migrate:
             await asyncio.to_thread(migrate, urls.migrate, urls.app)
+        await store_of(settings, secret_key(settings)).ensure()
         status: int = await supervise(_children(), log=log, ready=lambda: _ready(settings, demo=demo))
         return status
 

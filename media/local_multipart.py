@@ -165,9 +165,7 @@ class Multiparts:
             folder, _ = self._find(key, multipart_id)
         except NoSuchMultipart:
             return
-        # The facts first: a multipart without them is gone, however far the rest of the folder is.
-        (folder / _FACTS).unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        self._remove(folder)
 
     def under(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Yield (key, id) of the multiparts whose key begins with the prefix."""
@@ -176,12 +174,21 @@ class Multiparts:
             if facts is not None and facts["key"].startswith(prefix):
                 yield facts["key"], folder.name
 
-    def sweep(self, before: float) -> None:
-        """Remove folders whose multipart has ended, or never quite began, and that rest since `before`."""
+    def sweep(self, before: float, *, abandoned_before: float) -> None:
+        """Remove folders whose multipart has ended, or never quite began, and that rest since `before`.
+
+        Those that are open still, and rest since `abandoned_before`, go as well, as a bucket's lifecycle has it.
+        """
         for folder in list(self.folder.iterdir()):
             with contextlib.suppress(FileNotFoundError):
-                if blob_files.read_json(folder / _FACTS) is None and folder.stat().st_mtime < before:
-                    shutil.rmtree(folder, ignore_errors=True)
+                is_open = blob_files.read_json(folder / _FACTS) is not None
+                if folder.stat().st_mtime < (abandoned_before if is_open else before):
+                    self._remove(folder)
+
+    def _remove(self, folder: Path) -> None:
+        # The facts first: a multipart without them is gone, however far the rest of the folder is.
+        (folder / _FACTS).unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def _find(self, key: str, multipart_id: str) -> tuple[Path, blob_files.Facts]:
         folder = self.folder / multipart_id

@@ -21,9 +21,19 @@ from typing import Any, BinaryIO, TypeVar
 from media import blob_files, keys
 from media.local_multipart import CHUNK_BYTES, Multiparts, PartWriter, new_file, sync
 from media.signing import CHECKSUM_HEADER, ROUND_S, Grant, LocalSigner, round_down
-from media.verbs import Clock, NoSuchKey, ObjectInfo, PartToJoin, SignedRequest, StorageUnavailable, StoredPart
+from media.verbs import (
+    ABANDONED_DAYS,
+    Clock,
+    NoSuchKey,
+    ObjectInfo,
+    PartToJoin,
+    SignedRequest,
+    StorageUnavailable,
+    StoredPart,
+)
 
-LEFTOVER_S = 24 * 3600
+DAY_S = 24 * 3600
+LEFTOVER_S = DAY_S
 THREADS = 8
 
 R = TypeVar("R")
@@ -92,6 +102,9 @@ class LocalStorage:
 
     async def ensure(self) -> None:
         await self._run(self._make_folders)
+        await self.tidy()
+
+    async def tidy(self) -> None:
         await self._run(self._sweep)
 
     async def close(self) -> None:
@@ -232,13 +245,13 @@ class LocalStorage:
         path.unlink()
 
     def _sweep(self) -> None:
-        """Remove what a crash left half written, once nobody can still be writing it."""
+        """Remove what a crash left half written, once nobody can still be writing it, and abandoned multiparts."""
         before = time.time() - LEFTOVER_S
         for path in list(self._incoming.iterdir()):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < before:
                     path.unlink()
-        self._multiparts.sweep(before)
+        self._multiparts.sweep(before, abandoned_before=time.time() - ABANDONED_DAYS * DAY_S)
 
 
 def _info(facts: blob_files.Facts) -> ObjectInfo:

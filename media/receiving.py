@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
 
 from media import keys, queue
-from media.s3_bucket import ABANDONED_DAYS
 from media.storage import NoSuchMultipart, PartRefused, Storage, StoredPart
+from media.verbs import ABANDONED_DAYS
 from models.asset import Asset, Upload, UploadPart
 from models.base import now
 from models.database import Database

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from media.verbs import ABANDONED_DAYS
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 METHODS = frozenset({"GET", "HEAD", "PUT"})
 ALLOWED = frozenset({"range", "content-type", "x-amz-checksum-sha256"})
 EXPOSED = frozenset({"etag", "content-range", "content-length"})
-ABANDONED_DAYS = 14
 
 CORS: Any = {
     "CORSRules": [

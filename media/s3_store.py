@@ -174,6 +174,9 @@ class S3Storage:
     async def ensure(self) -> None:
         await self._run(s3_bucket.make, self._client, self.bucket)
 
+    async def tidy(self) -> None:
+        """Leave it to the bucket's lifecycle."""
+
     async def close(self) -> None:
         self._executor.shutdown(wait=False)
         self._client.close()

@@ -118,6 +118,10 @@ async def make_partitions(context: WorkerContext) -> None:
         await session.execute(text("SELECT make_event_partitions()"))
 
 
+async def tidy_store(context: WorkerContext) -> None:
+    await context.storage.tidy()
+
+
 async def _found(context: WorkerContext, function: str) -> AsyncIterator[tuple[UUID, UUID]]:
     """Yield `(org_id, id)` of what one of the audited functions names; no transaction is open meanwhile."""
     async with context.database.without_tenant() as session:
@@ -134,6 +138,7 @@ _QUERIES = {
 }
 ERRANDS = (
     Errand("make_partitions", DAY_S, make_partitions),
+    Errand("tidy_store", DAY_S, tidy_store),
     Errand("open_assignments", 0.0, open_assignments),
     Errand("end_consents", 0.0, end_consents),
     Errand("finish_uploads", 0.0, finish_uploads),

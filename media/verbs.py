@@ -9,6 +9,8 @@ from typing import Protocol
 MIN_PART_BYTES = 5 * 1024 * 1024
 """Every part but the last has at least so many, on S3 and therefore everywhere."""
 MAX_PARTS = 10_000
+ABANDONED_DAYS = 14
+"""What is left of an upload that nobody finished is forgotten after so many days."""
 
 Clock = Callable[[], float]
 """Seconds since the epoch, as `time.time` gives them."""
@@ -123,6 +125,9 @@ class Storage(Protocol):
 
     async def ensure(self) -> None:
         """Make what the store needs (the folder; the bucket, its CORS and its lifecycle) where it is allowed."""
+
+    async def tidy(self) -> None:
+        """Remove what crashes and clients left behind, where the store does not do so by itself."""
 
     async def close(self) -> None: ...
 

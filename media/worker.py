@@ -80,10 +80,10 @@ class _House:
                 log.info("worker started", quick_slots=self.quick_slots, long_slots=self.long_slots)
                 await _first(stop, jobs.lost, tasks=running)
             finally:
-                await _end(running)
+                errors = await _end(running)
         if not stop.is_set():
-            _raise_what_ended(running)
-        log.info("worker stopped")
+            raise errors[0] if errors else Interrupted("a part of the worker ended")
+        log.info("worker stopped", errors=[str(error) for error in errors])
 
     def _start(self, app: App, jobs: Jobs) -> set[asyncio.Task[None]]:
         context, pace = self.context, self.pace
@@ -123,18 +123,12 @@ async def _first(
             one.cancel()
 
 
-async def _end(running: Collection[asyncio.Task[None]]) -> None:
-    """Have each end in its own way, and in time."""
+async def _end(running: Collection[asyncio.Task[None]]) -> list[BaseException]:
+    """Have each end in its own way, and in time; return what went wrong in any of them."""
     for task in running:
         task.cancel()
-    _, late = await asyncio.wait(running, timeout=STOP_S)
+    done, late = await asyncio.wait(running, timeout=STOP_S)
     for task in late:
         log.error("did not stop in time", part=task.get_name())
         task.cancel()
-    if late:
-        await asyncio.wait(late, timeout=1.0)
-
-
-def _raise_what_ended(running: Collection[asyncio.Task[None]]) -> None:
-    errors = [error for task in running if task.done() and not task.cancelled() and (error := task.exception())]
-    raise errors[0] if errors else Interrupted("a part of the worker ended")
+    return [error for task in done if not task.cancelled() and (error := task.exception())]

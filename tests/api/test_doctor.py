@@ -58,6 +58,19 @@ async def test_it_names_a_bucket_that_is_not_there(settings: Settings, capsys: p
     assert "secret_key=" not in said
 
 
+async def test_it_makes_what_a_bucket_lacks_when_it_is_asked_to(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_s3("bucket-of-the-doctor") as server:
+        bare = replace(settings, store_url=server.store_url, secret_key="x" * 40)
+        assert await doctor(bare) == 1
+        said = lines(capsys)
+        assert "lacks CORS" in said
+        assert "keeps abandoned uploads for ever" in said
+        assert await doctor(bare, mend=True) == 0
+    assert "All is well." in lines(capsys)
+
+
 async def test_it_names_a_program_that_is_not_there(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert await doctor(replace(settings, ffmpeg="/nowhere/ffmpeg", secret_key="x" * 40)) == 1
     assert "SHOWME_FFMPEG" in lines(capsys)

@@ -121,6 +121,17 @@ async def test_leftovers_are_swept_when_nobody_can_still_write_them(folder: Path
     assert [path.name for path in (folder / "multiparts").iterdir()] == [multipart_id]
 
 
+async def test_an_upload_that_nobody_finished_is_forgotten_after_a_fortnight(folder: Path, local: LocalStorage) -> None:
+    kept, abandoned = [await local.create_multipart(KEY, "video/mp4", checksum=False) for _ in range(2)]
+    for multipart_id, days in ((kept, 13), (abandoned, 15)):
+        at = time.time() - days * 24 * 3600
+        os.utime(folder / "multiparts" / multipart_id, (at, at))
+    await local.tidy()
+    assert await local.list_parts(KEY, kept) == []
+    with pytest.raises(NoSuchMultipart):
+        await local.list_parts(KEY, abandoned)
+
+
 async def test_a_completion_cut_short_is_completed_by_the_next(
     folder: Path, local: LocalStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
