@@ -21,6 +21,7 @@ from api.challenges.routes import routes as challenge_routes
 from api.critiques.routes import routes as critique_routes
 from api.health import health_routes
 from api.local_store import local_store_handler
+from api.limits.rates import Rates
 from api.logs import RequestId
 from api.moments.routes import routes as moment_routes
 from api.openapi.routes import DocumentPlugin, PagePlugin, cached
@@ -29,6 +30,7 @@ from api.people.routes import routes as people_routes
 from api.problems import HANDLERS
 from api.progress.routes import routes as progress_routes
 from api.rubrics.routes import routes as rubric_routes
+from api.security_headers import security_headers
 from api.settings import Settings
 from api.skills.routes import routes as skill_routes
 from api.takes.routes import routes as take_routes
@@ -76,6 +78,8 @@ def create_app(parts: Parts) -> Litestar:
             "storage": parts.storage,
             "secret": parts.secret,
             "tokens": Tokens(parts.secret),
+            "rates": rates_of(parts),
+            "draining": False,
         }
     )
     v1 = Router(
@@ -92,6 +96,7 @@ def create_app(parts: Parts) -> Litestar:
         route_handlers=[v1, *health_routes, *store],
         state=state,
         exception_handlers=HANDLERS,
+        before_send=[security_headers(parts.settings)],
         middleware=[RequestId(), transaction.EndTransactions()],
         openapi_config=openapi_config(parts.settings),
         request_max_body_size=1024 * 1024,
@@ -100,11 +105,18 @@ def create_app(parts: Parts) -> Litestar:
     )
 
 
+def rates_of(parts: Parts) -> Rates:
+    settings = parts.settings
+    return Rates(parts.database, person=settings.requests_per_minute, org=settings.org_requests_per_minute)
+
+
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
     # The document takes a second to make: beside the first requests, not in front of who asks for it first.
     warming = asyncio.create_task(asyncio.to_thread(cached, app))
+    sharing = asyncio.create_task(app.state.rates.keep_sharing())
     yield
+    sharing.cancel()
     await warming
     await app.state.database.dispose()
 

@@ -4,12 +4,12 @@ import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from api.run import database_urls, store_of
+from api.run import open_database, store_of
 from api.settings import SettingError, Settings, secret_key
 from media.binaries import BinaryMissing, describe, find_binaries
 from media.storage import StorageError
@@ -49,10 +49,9 @@ async def doctor(settings: Settings, *, mend: bool = False) -> int:
 
 async def _database(settings: Settings) -> list[Finding]:
     try:
-        urls = database_urls(settings)
+        database = open_database(replace(settings, pool_size=1))
     except SettingError as error:
         return [Finding("database", "not found", str(error))]
-    database = Database(urls.app, pool_size=1)
     try:
         async with asyncio.timeout(10):
             return [*await _schema(database), *await _roles(database), await _clock(database)]
@@ -64,7 +63,8 @@ async def _database(settings: Settings) -> list[Finding]:
 
 
 async def _schema(database: Database) -> list[Finding]:
-    found, wanted = await present(database.engine), newest()
+    async with database.without_tenant() as session:
+        found, wanted = await present(session), newest()
     remedy = "" if found == wanted else "Run showme migrate with SHOWME_MIGRATE_URL set."
     return [Finding("schema", found or "empty", remedy)]
 

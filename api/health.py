@@ -34,12 +34,15 @@ async def live() -> Health:
     opt=PUBLIC,
     operation_id="Ready",
     summary="The parts it needs answer too",
-    description="503 while a part is down; `parts` says which.",
-    responses={503: ResponseSpec(Health, generate_examples=False, description="A part is down")},
+    description="503 while a part is down; `parts` says which. Also 503, `draining`, from a process that is about to end "
+    "and still answers: send it nothing new.",
+    responses={503: ResponseSpec(Health, generate_examples=False, description="A part is down, or the process ends")},
     security=[{}],
     tags=["health"],
 )
 async def ready(state: State) -> Response[Health]:
+    if state.draining:
+        return Response(Health("draining"), status_code=503)
     checks = {"database": ping(state.database), "store": state.storage.ping()}
     answers = await asyncio.gather(*(_answer(check) for check in checks.values()))
     parts = dict(zip(checks, answers, strict=True))

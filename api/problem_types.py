@@ -150,6 +150,14 @@ TYPES: dict[str, ProblemType] = {
         missing=["3"],
         state="open",
     ),
+    "too-many-uploads": _conflict(
+        "So many uploads are open already, yours or your organization's, as may be at once. Finish some, or give some up.",
+        "You have 50 uploads open. Finish one, or give one up.",
+    ),
+    "quota-exceeded": _conflict(
+        "The file does not fit into what your organization may keep. An admin sees in `GET /v1/me` how full it is.",
+        "The storage of your organization is full: 1099511627776 bytes are allowed. Delete videos, or ask an admin.",
+    ),
     "checksum-mode": _conflict(
         "Every part of an upload comes with its checksum, or none does: the first URLs asked for decided which.",
         "The parts of this upload come with checksums: give one for each.",

@@ -53,11 +53,11 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def declared(*statuses: int) -> dict[int, ResponseSpec]:
-    """Declare the problems an operation may answer with, beside 401, 404, 422 and 503 that most have."""
+    """Declare the problems an operation may answer with, beside 401, 404, 422, 429 and 503 that most have."""
     titles = {status: kind.title for kind, status in STATUS.items()}
     return {
         status: ResponseSpec(Problem, generate_examples=False, media_type=MEDIA_TYPE, description=titles[status])
-        for status in sorted({401, 404, 422, 503, *statuses})
+        for status in sorted({401, 404, 422, 429, 503, *statuses})
     }
 
 

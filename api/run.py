@@ -3,17 +3,20 @@
 import contextlib
 import socket
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import structlog
 import uvicorn
+from litestar import Litestar
 
 from api.app import Parts, create_app
+from api.draining import DrainingServer
 from api.embedded import EmbeddedError, Urls, running_urls
 from api.logs import configure_logs
 from api.settings import SettingError, Settings, secret_key
 from media.storage import Storage, open_storage
 from models.database import Database
-from models.migrate import migrate
+from models.migrate import MigrationError, migrate
 
 log = structlog.get_logger()
 
@@ -39,12 +42,30 @@ def database_urls(settings: Settings) -> Urls:
 
 @contextlib.asynccontextmanager
 async def opened_parts(settings: Settings) -> AsyncGenerator[Parts]:
-    database = Database(database_urls(settings).app, pool_size=settings.pool_size)
+    database = open_database(settings)
     secret = secret_key(settings)
     try:
         yield Parts(settings, database, store_of(settings, secret), secret)
     finally:
         await database.dispose()
+
+
+def open_database(settings: Settings) -> Database:
+    pooled = settings.database_pooler == "transaction"
+    return Database(database_urls(settings).app, pool_size=settings.pool_size, pooled=pooled)
+
+
+def directly(settings: Settings) -> Settings:
+    """Return the settings of a process that needs sessions of its own: locks and notifications pass no pooler.
+
+    Raises:
+        SettingError: there is a pooler, and no way around it.
+    """
+    if not settings.database_pooler:
+        return settings
+    if not settings.direct_url:
+        raise SettingError("a worker cannot use the pooler: set SHOWME_DIRECT_URL to the database's own URL.")
+    return replace(settings, database_url=settings.direct_url, database_pooler="")
 
 
 def store_of(settings: Settings, secret: bytes) -> Storage:
@@ -55,22 +76,27 @@ def store_of(settings: Settings, secret: bytes) -> Storage:
 
 
 def serve(settings: Settings) -> int:
-    """Serve the API until a signal; open streams get ten seconds to end."""
+    """Serve the API until a signal; what is being answered then gets ten seconds to end."""
     configure_logs(settings.log_format, settings.log_level)
     listener = listen(settings)
     secret = secret_key(settings)
-    database = Database(database_urls(settings).app, pool_size=settings.pool_size)
-    app = create_app(Parts(settings, database, store_of(settings, secret), secret))
-    config = uvicorn.Config(
+    app = create_app(Parts(settings, open_database(settings), store_of(settings, secret), secret))
+    server = DrainingServer(server_config(app, settings), app, settings.drain_s)
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def server_config(app: Litestar, settings: Settings) -> uvicorn.Config:
+    proxies = settings.trusted_proxies
+    return uvicorn.Config(
         app,
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=10,
         server_header=False,
+        # Only these may say in X-Forwarded-For who asks: the throttle of sign-ins counts by address.
+        forwarded_allow_ips=proxies if proxies == "*" else [proxy.strip() for proxy in proxies.split(",")],
     )
-    server = uvicorn.Server(config)
-    server.run(sockets=[listener])
-    return 0 if server.started else 1
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -92,4 +118,11 @@ def migrate_database(settings: Settings) -> None:
     urls = database_urls(settings)
     if not urls.migrate:
         raise SettingError("set SHOWME_MIGRATE_URL to the owner role's URL to migrate.")
-    migrate(urls.migrate, urls.app)
+    migrate_to_head(urls)
+
+
+def migrate_to_head(urls: Urls) -> None:
+    try:
+        migrate(urls.migrate, urls.app)
+    except MigrationError as error:
+        raise SettingError(str(error)) from error

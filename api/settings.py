@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,10 +22,14 @@ class Settings:
     data_dir: Path = Path(".showme")
     database_url: str = ""
     migrate_url: str = ""
+    database_pooler: str = ""
+    direct_url: str = field(default="", repr=False)
     store_url: str = ""
     secret_key: str = field(default="", repr=False)
     host: str = "127.0.0.1"
     port: int = 8080
+    trusted_proxies: str = "127.0.0.1,::1"
+    drain_s: int = 0
     public_url: str = ""
     ffmpeg: str = ""
     ffprobe: str = ""
@@ -40,6 +45,16 @@ class Settings:
     part_size_bytes: int = 8 * 1024 * 1024
     max_upload_bytes: int = 4 * 1024**3
     max_duration_ms: int = 60 * 60 * 1000
+    # Limits: 0 does not limit.
+    requests_per_minute: int = 1200
+    org_requests_per_minute: int = 60_000
+    open_uploads_per_person: int = 50
+    open_uploads_per_org: int = 5000
+    org_quota_bytes: int = 0
+    slow_query_ms: int = 500
+    metrics_token: str = field(default="", repr=False)
+    worker_metrics_host: str = "127.0.0.1"
+    worker_metrics_port: int = 0
 
     @property
     def embedded_database(self) -> bool:
@@ -82,12 +97,19 @@ def _parse(name: str, kind: object, value: str) -> str | int | Path:
 
 
 def _check(settings: Settings) -> None:
-    for name in ("database_url", "migrate_url"):
+    for name in ("database_url", "migrate_url", "direct_url"):
         url = getattr(settings, name)
         if url and not url.startswith("postgresql+asyncpg://"):
             raise SettingError(f"{PREFIX}{name.upper()} must begin with postgresql+asyncpg://.")
+    if settings.database_pooler not in ("", "transaction"):
+        raise SettingError(f"{PREFIX}DATABASE_POOLER must be transaction, or empty where there is no pooler.")
     if not 0 < settings.port < 65536:
         raise SettingError(f"{PREFIX}PORT must be between 1 and 65535, but is {settings.port}.")
+    _check_proxies(settings.trusted_proxies)
+    if not 0 <= settings.worker_metrics_port < 65536:
+        raise SettingError(f"{PREFIX}WORKER_METRICS_PORT must be at most 65535, but is {settings.worker_metrics_port}.")
+    if settings.metrics_token and len(settings.metrics_token) < 16:
+        raise SettingError(f"{PREFIX}METRICS_TOKEN must have 16 characters or more.")
     if settings.log_format not in ("readable", "json"):
         raise SettingError(f"{PREFIX}LOG_FORMAT must be readable or json, but is {settings.log_format!r}.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
@@ -100,6 +122,16 @@ def _check(settings: Settings) -> None:
         raise SettingError(f"{PREFIX}QUICK_SLOTS, {PREFIX}LONG_SLOTS and {PREFIX}POOL_SIZE must be 1 or more.")
     if settings.part_size_bytes < 5 * 1024 * 1024:
         raise SettingError(f"{PREFIX}PART_SIZE_BYTES must be 5242880 (5 MiB) or more.")
+
+
+def _check_proxies(proxies: str) -> None:
+    for proxy in [] if proxies == "*" else proxies.split(","):
+        try:
+            ip_network(proxy.strip())
+        except ValueError as error:
+            raise SettingError(
+                f"{PREFIX}TRUSTED_PROXIES must be addresses and networks with commas between them, or *: {error}."
+            ) from error
 
 
 def secret_key(settings: Settings) -> bytes:

@@ -19,7 +19,9 @@ OPEN = "transaction"
 
 
 async def caller(request: Request[Any, Any, Any], state: State) -> Caller:
-    return read_caller(request, state.tokens)
+    found = read_caller(request, state.tokens)
+    state.rates.count(found)
+    return found
 
 
 async def session(

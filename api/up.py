@@ -13,7 +13,6 @@ from api.logs import configure_logs
 from api.run import database_urls, listen, store_of
 from api.settings import SettingError, Settings, secret_key
 from api.supervisor import Child, supervise
-from models.migrate import migrate
 
 log = structlog.get_logger()
 
@@ -25,7 +24,7 @@ async def up(settings: Settings, *, demo: bool) -> int:
     with ExitStack() as stack:
         urls = _database(settings, stack)
         if urls.migrate:
-            await asyncio.to_thread(migrate, urls.migrate, urls.app)
+            await asyncio.to_thread(migrate_to_head, urls)
         await store_of(settings, secret_key(settings)).ensure()
         status: int = await supervise(_children(), log=log, ready=lambda: _ready(settings, demo=demo))
         return status

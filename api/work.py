@@ -6,7 +6,7 @@ import signal
 from api.app import Parts
 from api.embedded import Urls
 from api.logs import configure_logs
-from api.run import database_urls, opened_parts
+from api.run import database_urls, directly, opened_parts
 from api.settings import SettingError, Settings
 from media.binaries import BinaryMissing, Tools, find_binaries
 from media.mail import check_smtp_url
@@ -20,6 +20,7 @@ def work(settings: Settings) -> int:
         SettingError: there is no database or no ffmpeg to work with, or no mail server that could be.
     """
     configure_logs(settings.log_format, settings.log_level)
+    settings = directly(settings)
     urls = database_urls(settings)
     try:
         tools = Tools(find_binaries(settings.ffmpeg, settings.ffprobe))

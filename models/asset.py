@@ -117,6 +117,7 @@ class Upload(Stateful):
         Index("ix_upload_person", "org_id", "person_id", "state"),
         Index("uq_upload_asset", "org_id", "asset_id", unique=True),
         Index("ix_upload_open", "expires_at", postgresql_where=text("state = 'open'")),
+        Index("ix_upload_org_open", "org_id", "person_id", postgresql_where=text("state = 'open'")),
     )
 
 

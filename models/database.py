@@ -1,6 +1,6 @@
 """The engine, and the session of one tenant: `BEGIN` and the tenant go to the server in one call."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -31,10 +31,27 @@ AWAY = (OSError, PostgresError, InterfaceError, InternalClientError, DBAPIError,
 PATIENCE = 50
 
 
-class Database:
-    """A pool of connections as the plain application role."""
+# The queue's own functions name its tables without their schema.
+SEARCH_PATH = "public,queue"
+# What a pooler in transaction mode leaves to a client: no setting of a session, and no statement that outlives its
+# transaction, since the next one is on another server connection.
+POOLED: dict[str, Any] = {
+    "server_settings": {"application_name": "showme"},
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": str,
+}
+DIRECT: dict[str, Any] = {"server_settings": {"search_path": SEARCH_PATH, "application_name": "showme"}}
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+
+class Database:
+    """A pool of connections as the plain application role.
+
+    `pooled`: the URL is that of a pooler in transaction mode. Then there are no locks, settings or notifications of a
+    session: what needs those takes a direct URL.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, pooled: bool = False) -> None:
         # AUTOCOMMIT leaves BEGIN and COMMIT to `_transaction`, which sends the tenant along with BEGIN.
         self.engine: AsyncEngine = create_async_engine(
             url,
@@ -44,9 +61,11 @@ class Database:
             pool_timeout=10,
             # An error may be logged, and its parameters are people's: addresses, hashes, notes.
             hide_parameters=True,
-            # The queue's own functions name its tables without their schema.
-            connect_args={"server_settings": {"search_path": "public,queue", "application_name": "showme"}},
+            connect_args=POOLED if pooled else DIRECT,
         )
+        self._begin_with = f"BEGIN; SET LOCAL search_path = {SEARCH_PATH};" if pooled else "BEGIN;"
+        if pooled:
+            _connect_in_one_transaction(self.engine)
 
     async def dispose(self) -> None:
         await self.engine.dispose()
@@ -91,7 +110,7 @@ class Database:
                 raise UnavailableError(SILENT) from error
             try:
                 raw = await _driver(connection)
-                await raw.execute(f"BEGIN; {setting}")
+                await raw.execute(f"{self._begin_with} {setting}")
             except BaseException as error:
                 await connection.invalidate()
                 await connection.close()
@@ -100,6 +119,16 @@ class Database:
             else:
                 return connection, raw
         raise UnavailableError(SILENT)
+
+
+def _connect_in_one_transaction(engine: AsyncEngine) -> None:
+    """Keep what SQLAlchemy asks of a new connection on one server connection behind the pooler."""
+
+    def run(statement: str) -> Callable[..., None]:
+        return lambda connection, _record: connection.run_async(lambda raw: raw.execute(statement))
+
+    sa_event.listen(engine.sync_engine, "connect", run("BEGIN"), insert=True)
+    sa_event.listen(engine.sync_engine, "connect", run("COMMIT"))
 
 
 async def _driver(connection: AsyncConnection) -> Any:

@@ -122,11 +122,15 @@ async def reset_password(data: JSONBody[ResetPassword], state: State, request: R
     opt=OWN,
     operation_id="GetMe",
     summary="Who I am, and the server's time",
+    description=(
+        "`storage` is for admins of an organization with a quota. `nearly_full`, from 80 % on, is the time to delete "
+        "videos: at 100 % `CreateUpload` answers `quota-exceeded`."
+    ),
     responses=declared(),
     tags=["accounts"],
 )
-async def get_me(actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]) -> Me:
-    return await service.me(session, actor)
+async def get_me(actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], state: State) -> Me:
+    return await service.me(session, state.settings, actor)
 
 
 @patch(
@@ -138,10 +142,10 @@ async def get_me(actor: NamedDependency[Actor], session: NamedDependency[AsyncSe
     tags=["accounts"],
 )
 async def update_me(
-    data: JSONBody[MePatch], actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]
+    data: JSONBody[MePatch], actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], state: State
 ) -> Me:
     await service.update_me(session, actor, data)
-    return await service.me(session, actor)
+    return await service.me(session, state.settings, actor)
 
 
 @get(

@@ -4,6 +4,8 @@ from uuid import UUID
 
 import msgspec
 
+from api.limits.room import StorageUse
+
 Slug = Annotated[str, msgspec.Meta(min_length=1, max_length=63, examples=["acme"])]
 Email = Annotated[
     str, msgspec.Meta(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+(?!\s)$", examples=["rep@acme.example"])
@@ -78,6 +80,7 @@ class Me(msgspec.Struct, frozen=True):
     teams: list[MyTeam]
     session_id: UUID
     server_time: datetime
+    storage: StorageUse | None = None
 
 
 class MePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

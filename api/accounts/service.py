@@ -6,6 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.accounts.schemas import Me, MePatch, MyOrg, MyTeam, SessionOut
 from api.auth import Actor
+from api.limits.room import storage_use
+from api.settings import Settings
 from api.zones import check_zone
 from models.base import now
 from models.org import Org
@@ -13,7 +15,7 @@ from models.person import Person, Session
 from models.team import Membership, Team
 
 
-async def me(session: AsyncSession, actor: Actor) -> Me:
+async def me(session: AsyncSession, settings: Settings, actor: Actor) -> Me:
     person = await session.get_one(Person, (actor.org_id, actor.person_id))
     org = await session.get_one(Org, actor.org_id)
     query = (
@@ -33,6 +35,7 @@ async def me(session: AsyncSession, actor: Actor) -> Me:
         teams=teams,
         session_id=actor.session_id,
         server_time=now(),
+        storage=await storage_use(session, settings, actor),
     )
 
 

@@ -12,6 +12,7 @@ from api.assets.schemas import AssetOut
 from api.assets.service import asset_outs, erase
 from api.auth import Actor
 from api.creation import existing
+from api.limits.room import check_room
 from api.paging import Page, after, page
 from api.policy import visible
 from api.settings import Settings
@@ -47,6 +48,7 @@ async def create_upload(session: AsyncSession, settings: Settings, actor: Actor,
 
     Raises:
         InvalidError: the file is not one that can be used here, or is for something that is not asked of the actor.
+        ConflictError: too many uploads are open, or the organization's storage would overflow.
     """
     if found := await existing(session, actor, Upload, data.id, made_by="person_id"):
         return found, False
@@ -54,6 +56,7 @@ async def create_upload(session: AsyncSession, settings: Settings, actor: Actor,
     content_type = _essence(data)
     prompt = await _prompt(session, actor, data)
     _check_duration(settings, data, prompt)
+    await check_room(session, settings, actor, data.size_bytes)
     asset = Asset(
         org_id=actor.org_id,
         owner_id=actor.person_id,

@@ -30,6 +30,7 @@ def run_sql(name: str) -> None:
 
 
 def run_script(text: str) -> None:
+    op.execute("SELECT 1")  # the driver begins a transaction with its first statement, of which this must be a part
     raw = op.get_bind().connection.dbapi_connection
     raw.run_async(lambda connection: connection.execute(text))  # type: ignore[union-attr]  # the asyncpg adapter's
 

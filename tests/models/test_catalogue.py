@@ -24,6 +24,7 @@ NAMES = [table.name for table in TENANT_TABLES]
 DEFINERS = {
     "org_id_of_slug",
     "throttle_hit",
+    "throttle_add",
     "throttle_forget",
     "throttle_give_back",
     "uploads_to_sweep",

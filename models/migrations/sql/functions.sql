@@ -17,6 +17,20 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_
   RETURNING count, window_start + make_interval(secs => window_s)
 $$;
 
+-- Counts many at once, as they were gathered; in one order, so that no two processes wait for each other.
+CREATE FUNCTION throttle_add(wanted text[], more integer[], window_s integer)
+RETURNS TABLE (name text, attempts integer, left_s double precision)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+  INSERT INTO throttle AS t (key, window_start, count)
+  SELECT w, now(), m FROM unnest(wanted, more) AS a(w, m) ORDER BY w
+  ON CONFLICT (key) DO UPDATE SET
+    count = CASE WHEN t.window_start < now() - make_interval(secs => window_s) THEN excluded.count
+      ELSE t.count + excluded.count END,
+    window_start = CASE WHEN t.window_start < now() - make_interval(secs => window_s) THEN now() ELSE t.window_start END
+  RETURNING key, count,
+    extract(epoch FROM window_start + make_interval(secs => window_s) - now())::double precision
+$$;
+
 CREATE FUNCTION throttle_forget(wanted text) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   DELETE FROM throttle WHERE key = wanted;

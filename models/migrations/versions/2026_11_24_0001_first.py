@@ -703,6 +703,13 @@ def upgrade() -> None:
     op.create_index(
         "ix_upload_open", "upload", ["expires_at"], unique=False, postgresql_where=sa.text("state = 'open'")
     )
+    op.create_index(
+        "ix_upload_org_open",
+        "upload",
+        ["org_id", "person_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'open'"),
+    )
     op.create_index("ix_upload_person", "upload", ["org_id", "person_id", "state"], unique=False)
     op.create_index("uq_upload_asset", "upload", ["org_id", "asset_id"], unique=True)
     op.create_table(
@@ -1087,6 +1094,7 @@ def upgrade() -> None:
     tenancy.grant_functions(
         "org_id_of_slug(text)",
         "throttle_hit(text, integer)",
+        "throttle_add(text[], integer[], integer)",
         "throttle_forget(text)",
         "throttle_give_back(text)",
         "uploads_to_sweep(integer)",
