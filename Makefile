@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: setup dev run test bench openapi lint clean
+.PHONY: setup dev run test test-bouncer bench fuzz openapi lint audit clean
 
 # The lock files have every package with its hash, so pip has nothing to resolve. Byte code is left to the first start,
 # which needs a part of it only. The project itself is added without asking anywhere.
@@ -33,8 +33,16 @@ run: setup
 test: dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
+# The story through a pooler in transaction mode; needs pgbouncer, which is no Python package.
+test-bouncer: dev
+	@$(BIN)/python -m pytest tests/journeys/through_a_bouncer.py
+
 bench: dev
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+# Cases made from the document, 50,000 of them: ARGS='--cases 1000 --seed 2' for fewer, or others.
+fuzz: dev
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 lint: dev
 	@$(BIN)/ruff check .
@@ -44,6 +52,10 @@ lint: dev
 
 openapi: setup
 	@$(BIN)/python -P -m api.cli openapi --write openapi
+
+# Whether a known vulnerability is in what the locks pin; it says so when it could not ask.
+audit: dev
+	@$(BIN)/python .ci/audit
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -16,13 +16,15 @@ from api.accounts.routes import routes as account_routes
 from api.assets.routes import routes as asset_routes
 from api.assignments.routes import routes as assignment_routes
 from api.auth import Tokens
+from api.bodies import StrictRequest
 from api.bright_spots.routes import routes as bright_spot_routes
 from api.challenges.routes import routes as challenge_routes
 from api.critiques.routes import routes as critique_routes
 from api.health import health_routes
-from api.local_store import local_store_handler
 from api.limits.rates import Rates
+from api.local_store import local_store_handler
 from api.logs import RequestId
+from api.metrics import Metered, count_unmatched, get_metrics
 from api.moments.routes import routes as moment_routes
 from api.openapi.routes import DocumentPlugin, PagePlugin, cached
 from api.openapi.routes import routes as document_routes
@@ -35,7 +37,9 @@ from api.settings import Settings
 from api.skills.routes import routes as skill_routes
 from api.takes.routes import routes as take_routes
 from api.teams.routes import routes as team_routes
+from api.tracing import Traced
 from api.uploads.routes import routes as upload_routes
+from media import traces
 from media.storage import LocalStorage, Storage
 from models.database import Database
 
@@ -93,12 +97,13 @@ def create_app(parts: Parts) -> Litestar:
     )
     store = [local_store_handler(parts.storage)] if isinstance(parts.storage, LocalStorage) else []
     return Litestar(
-        route_handlers=[v1, *health_routes, *store],
+        route_handlers=[v1, *health_routes, get_metrics, *store],
         state=state,
         exception_handlers=HANDLERS,
-        before_send=[security_headers(parts.settings)],
-        middleware=[RequestId(), transaction.EndTransactions()],
+        before_send=[security_headers(parts.settings), count_unmatched],
+        middleware=[RequestId(), Metered(), *([Traced()] if traces.on() else []), transaction.EndTransactions()],
         openapi_config=openapi_config(parts.settings),
+        request_class=StrictRequest,
         request_max_body_size=1024 * 1024,
         lifespan=[_lifespan],
         logging_config=None,
@@ -117,6 +122,7 @@ async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
     sharing = asyncio.create_task(app.state.rates.keep_sharing())
     yield
     sharing.cancel()
+    await asyncio.to_thread(traces.end)  # here, since the process then ends by its signal
     await warming
     await app.state.database.dispose()
 

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"showme: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
+    except asyncio.CancelledError:  # asked to end before it was started
+        return 128 + signal.SIGTERM
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +51,20 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--admin-name", default="Admin")
     create.add_argument("--password-stdin", action="store_true", required=True, help="read the password from stdin")
     create.set_defaults(run=_org_create)
+
+    backup = commands.add_parser("backup", help="write the database and a listing of the store to a folder")
+    backup.add_argument("folder", type=Path, metavar="FOLDER", help="a new one")
+    backup.add_argument("--with-objects", action="store_true", help="the objects too, not their listing only")
+    backup.set_defaults(run=_backup)
+
+    restore = commands.add_parser("restore", help="bring a backup back, and look for each object of the store")
+    restore.add_argument("folder", type=Path, metavar="FOLDER", help="what backup has written")
+    restore.add_argument("--replace", action="store_true", help="lose the organizations that the database has now")
+    restore.set_defaults(run=_restore)
+
+    upgrade = commands.add_parser("upgrade-db", help="bring the embedded database to this version's PostgreSQL")
+    upgrade.add_argument("--anyway", action="store_true", help="make it anew even if it is of that PostgreSQL already")
+    upgrade.set_defaults(run=_upgrade_db)
 
     demo = commands.add_parser("demo", help="tell the whole story over HTTP, and check each step")
     demo.add_argument("--url", help="a running server; without it, one of its own in a temporary folder")
@@ -106,6 +123,43 @@ def _org_create(settings: Settings, arguments: argparse.Namespace) -> int:
     org_id = asyncio.run(create_org(settings, new))
     print(f"Made the organization {arguments.slug} ({org_id}); {arguments.admin_email} can sign in.")
     return 0
+
+
+def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
+    from api.backup import backup
+    from api.pg_tools import ToolError
+
+    try:
+        backup(settings, arguments.folder, with_objects=arguments.with_objects, say=_say)
+    except ToolError as error:
+        raise CommandError(str(error)) from error
+    return 0
+
+
+def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
+    from api.pg_tools import ToolError
+    from api.restore import restore
+
+    try:
+        whole = restore(settings, arguments.folder, replace=arguments.replace, say=_say)
+    except ToolError as error:
+        raise CommandError(str(error)) from error
+    return 0 if whole else 1
+
+
+def _upgrade_db(settings: Settings, arguments: argparse.Namespace) -> int:
+    from api.pg_tools import ToolError
+    from api.upgrade_db import upgrade_db
+
+    try:
+        upgrade_db(settings, anyway=arguments.anyway, say=_say)
+    except ToolError as error:
+        raise CommandError(str(error)) from error
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def _demo(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -32,6 +32,7 @@ from api.embedded_home import (
     binaries_of,
     choose_home,
     home_of,
+    kept_binaries,
     lock,
     make_cluster,
     new_record,
@@ -137,12 +138,13 @@ class EmbeddedPostgres:
     """One cluster in a data folder, run by this process.
 
     `fast` is for throw-away clusters: nothing is synced, and the server ends with this process. Where root has to keep
-    a throw-away cluster outside the data folder, `stop` removes it.
+    a throw-away cluster outside the data folder, `stop` removes it. `kept`: by the programs that made it, of any major.
     """
 
-    def __init__(self, data_dir: Path, *, fast: bool = False, max_connections: int = 100) -> None:
+    def __init__(self, data_dir: Path, *, fast: bool = False, kept: bool = False, max_connections: int = 100) -> None:
         self.data_dir = data_dir.absolute()
         self.fast = fast
+        self.kept = kept
         self.max_connections = max_connections
         self._turn = threading.Lock()
         self._wanted = False
@@ -183,7 +185,8 @@ class EmbeddedPostgres:
         try:
             self._take()
             home = self._prepare(package)
-            self._bring_up(home, binaries_of(home, package, throw_away=self.fast) / "postgres")
+            binaries = kept_binaries(home) if self.kept else binaries_of(home, package, throw_away=self.fast)
+            self._bring_up(home, binaries / "postgres")
             self._bootstrap()
         except (OSError, psycopg.Error) as error:
             self._stop()
@@ -269,8 +272,11 @@ class EmbeddedPostgres:
         self._home = home = choose_home(self.data_dir, record, throw_away=self.fast)
         if record.elsewhere and len(self._locks) == 1:
             self._locks.append(lock(home.folder))  # a copy of the data folder points at the same cluster
+        if home.upgraded.exists() and not home.data.exists():  # an upgrade was killed between its last two steps
+            home.upgraded.rename(home.data)
         if (home.data / "PG_VERSION").exists():
-            home.check_major()
+            if not self.kept:
+                home.check_major()
             if kept is None:
                 raise EmbeddedError(f"{home.data} is there, but {self.data_dir / RECORD} with its passwords is not.")
             return home

@@ -122,6 +122,11 @@ class Home:
         return self.folder / "data"
 
     @property
+    def upgraded(self) -> Path:
+        """Where a whole new cluster waits to take the place of `data`."""
+        return self.folder / "data.new"
+
+    @property
     def log(self) -> Path:
         return self.folder / "postgres.log"
 
@@ -157,12 +162,16 @@ class Home:
                 self.folder.chmod(0o755)
         return self.account.can_enter(self.folder)
 
+    @property
+    def major(self) -> int:
+        """Of the PostgreSQL that made the cluster."""
+        return int((self.data / "PG_VERSION").read_text())
+
     def check_major(self) -> None:
-        found = (self.data / "PG_VERSION").read_text().strip()
-        if found != str(MAJOR):
+        if (found := self.major) != MAJOR:
             raise EmbeddedError(
                 f"{self.data} was made by PostgreSQL {found}, and this version of Showme brings PostgreSQL {MAJOR}. "
-                "Start it with the version of Showme that made it, or upgrade it with pg_upgrade first."
+                "Run `showme upgrade-db`, or start it with the version of Showme that made it."
             )
 
 
@@ -253,6 +262,17 @@ def binaries_of(home: Home, package: Path, *, throw_away: bool) -> Path:
         _open_to_readers(part)
         part.rename(kept)
     return kept / PACKAGE / f"pginstall{MAJOR}" / "bin"
+
+
+def kept_binaries(home: Home) -> Path:
+    """Return the `bin` folder of the programs that made this cluster, whatever this version of Showme brings."""
+    found = sorted(home.folder.glob(f"postgresql-{home.major}-*/{PACKAGE}/pginstall{home.major}/bin"))
+    if not found:
+        raise EmbeddedError(
+            f"The programs of PostgreSQL {home.major} that made {home.data} are not in {home.folder} any more. "
+            "Run `showme backup` with the version of Showme that made it, and `showme restore` with this one."
+        )
+    return found[-1]
 
 
 def _open_to_readers(folder: Path) -> None:

@@ -26,6 +26,14 @@ def tagged(version: int) -> dict[str, str]:
     return {"ETag": etag(version)}
 
 
+async def match_if_named(
+    request: Request[Any, Any, Any], version: int, current: Callable[[], Awaitable[Any]] | Any
+) -> None:
+    """Let a write through that names no version, or the present one. As `require_match` else."""
+    if request.headers.get("if-match", "").strip():
+        await require_match(request, version, current)
+
+
 async def require_match(
     request: Request[Any, Any, Any], version: int, current: Callable[[], Awaitable[Any]] | Any
 ) -> None:

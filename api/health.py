@@ -34,8 +34,8 @@ async def live() -> Health:
     opt=PUBLIC,
     operation_id="Ready",
     summary="The parts it needs answer too",
-    description="503 while a part is down; `parts` says which. Also 503, `draining`, from a process that is about to end "
-    "and still answers: send it nothing new.",
+    description="503 while a part is down; `parts` says which. Also 503, `draining`, from a process that is about to "
+    "end and still answers: send it nothing new.",
     responses={503: ResponseSpec(Health, generate_examples=False, description="A part is down, or the process ends")},
     security=[{}],
     tags=["health"],

@@ -16,6 +16,7 @@ from models.ids import new_id
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Whoever reads such a path can play the video.
 _TICKET = re.compile(r"(?<=^/v1/media/)[^/]+")
+CALLER = "caller"
 access_log = structlog.get_logger("access")
 
 
@@ -41,9 +42,14 @@ def configure_logs(form: str, level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *errors, last],
+        )
     )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[of_libraries], force=True)
 
 
 class RequestId(ASGIMiddleware):
@@ -71,4 +77,10 @@ class RequestId(ASGIMiddleware):
                 await next_app(scope, receive, sending)
             finally:
                 took = round((time.perf_counter() - started) * 1000, 1)
-                access_log.info("request", method=scope.get("method"), path=path, status=status, ms=took)
+                access_log.info("request", method=scope.get("method"), path=path, status=status, ms=took, **_who(scope))
+
+
+def _who(scope: Scope) -> dict[str, str]:
+    """Return by their ids who asked, where a token said so."""
+    caller = scope.get("state", {}).get(CALLER)
+    return {"org": str(caller.org_id), "person": str(caller.person_id)} if caller else {}

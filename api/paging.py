@@ -8,11 +8,12 @@ from uuid import UUID
 
 import msgspec
 from litestar.params import QueryParameter
-from sqlalchemy import tuple_
+from sqlalchemy import Integer, tuple_
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.elements import SQLCoreOperations
 
 from models.errors import InvalidError
+from models.reads import given
 
 T = TypeVar("T")
 Columns = TypeVarTuple("Columns")
@@ -59,6 +60,27 @@ def after(
         query = query.where(key < bound if descending else key > bound)
     ordered = [column.desc() if descending else column.asc() for column in columns]
     return query.order_by(*ordered).limit(limit + 1)
+
+
+def keyset(
+    query: Select[*Columns],
+    columns: Sequence[Any],
+    *,
+    behind: bool,
+    descending: bool = False,
+) -> Select[*Columns]:
+    """Do the same in a statement that is compiled once: `behind` a cursor or not, as `given_place` has it."""
+    if behind:
+        key = tuple_(*columns)
+        bound = tuple_(*[given(f"key_{place}", column.type) for place, column in enumerate(columns)])
+        query = query.where(key < bound if descending else key > bound)
+    ordered = [column.desc() if descending else column.asc() for column in columns]
+    return query.order_by(*ordered).limit(given("rows", Integer))
+
+
+def given_place(cursor: str | None, limit: int, kinds: tuple[type[Any], ...] = (datetime, UUID)) -> dict[str, Any]:
+    key = decode(cursor, *kinds) if cursor else ()
+    return {"rows": limit + 1} | {f"key_{place}": value for place, value in enumerate(key)}
 
 
 def page(rows: Sequence[Any], limit: int, key: Any, make: Any) -> Page[Any]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, true
 
 from api.auth import Actor
+from api.refs import PersonRef
 from models.asset import Asset, Upload
 from models.base import Tenant
 from models.bright_spot import BrightSpot, Consent, Segment
@@ -65,7 +66,7 @@ def _person(actor: Actor) -> Predicate:
         Membership.org_id == actor.org_id,
         Membership.person_id == Person.id,
         Membership.until_at.is_(None),
-        Membership.team_id.in_(actor.managed | actor.teams),
+        or_(Membership.team_id.in_(actor.managed), Membership.team_id.in_(actor.teams)),
     )
     return or_(Person.id == actor.person_id, near)
 
@@ -259,7 +260,7 @@ def may_edit_moment(actor: Actor, moment: Moment) -> bool:
 class Subject:
     """A person whose progress is asked for, with the teams they are in."""
 
-    person: Person
+    person: Person | PersonRef
     team_ids: frozenset[UUID]
 
 

@@ -151,7 +151,7 @@ TYPES: dict[str, ProblemType] = {
         state="open",
     ),
     "too-many-uploads": _conflict(
-        "So many uploads are open already, yours or your organization's, as may be at once. Finish some, or give some up.",
+        "As many uploads are open as may be at once, of yours or of your organization's. Finish some, or give some up.",
         "You have 50 uploads open. Finish one, or give one up.",
     ),
     "quota-exceeded": _conflict(
@@ -228,8 +228,8 @@ TYPES: dict[str, ProblemType] = {
         errors.InvalidError.title,
         "`errors` names each field at fault by a JSON pointer; `#query/limit` is one of the query, "
         "`#path/…` of the path.",
-        "Expected `str`, got `int`",
-        {"errors": [{"pointer": "/title", "detail": "Expected `str`, got `int`"}]},
+        "This must be a text, not a whole number.",
+        {"errors": [{"pointer": "/title", "detail": "This must be a text, not a whole number."}]},
     ),
     "precondition-required": ProblemType(
         428,

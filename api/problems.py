@@ -10,13 +10,22 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy.exc import DBAPIError
 
+from api.bodies import refusal
+from api.wording import plain
 from media.storage import StorageUnavailable
 from models import errors
 from models.ids import new_id
+from models.outages import broke_off
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+FOUND_BY_FRAMEWORK = {
+    404: ("not-found", "There is nothing at this address."),
+    405: ("method-not-allowed", "This address knows other methods; the header Allow names them."),
+    413: ("too-large", "A body may have a megabyte; videos go to the store in parts."),
+    415: ("unsupported-media-type", "Send JSON, and say so: Content-Type: application/json."),
+}
 RETRY_AFTER_S = 2  # while a part is down
 
 STATUS: dict[type[errors.DomainError], int] = {
@@ -89,13 +98,19 @@ def on_validation_error(request: Request[Any, Any, Any], error: ValidationExcept
     """Answer 422 with a pointer for each field at fault."""
     found = error.extra if isinstance(error.extra, list) else []
     listed = [
-        {"pointer": _pointer(request, item), "detail": str(item.get("message", ""))}
-        for item in found
+        {"pointer": _pointer(request, item), "detail": plain(str(item.get("message", "")))}
+        for item in (_of_body(request, item) for item in found)
         if isinstance(item, dict)
     ]
-    detail = "; ".join(item["detail"] for item in listed) or str(error.detail)
+    detail = " ".join(item["detail"] for item in listed) or str(error.detail)
     listed = listed or [{"pointer": "", "detail": detail}]
     return problem(request, 422, "invalid", errors.InvalidError.title, detail, errors=listed)
+
+
+def _of_body(request: Request[Any, Any, Any], item: Any) -> Any:
+    """Return what was found wrong with the body where the framework says only that there is none it can use."""
+    is_body = isinstance(item, dict) and item.get("source") == "body" and item.get("key") == "data"
+    return (refusal(request) if is_body else None) or item
 
 
 def _pointer(request: Request[Any, Any, Any], item: dict[str, Any]) -> str:
@@ -118,17 +133,12 @@ def _sent_as(request: Request[Any, Any, Any], key: str) -> str:
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Answer what the framework found: no such route, a method it does not know, a body that is not JSON."""
     if error.status_code == 400:
+        detail = plain(error.detail)
         return problem(
-            request,
-            422,
-            "invalid",
-            errors.InvalidError.title,
-            error.detail,
-            errors=[{"pointer": "", "detail": error.detail}],
+            request, 422, "invalid", errors.InvalidError.title, detail, errors=[{"pointer": "", "detail": detail}]
         )
-    slugs = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
-    slug = slugs.get(error.status_code, "http-error")
-    response = problem(request, error.status_code, slug, slug.replace("-", " ").capitalize(), error.detail)
+    slug, detail = FOUND_BY_FRAMEWORK.get(error.status_code, ("http-error", error.detail))
+    response = problem(request, error.status_code, slug, slug.replace("-", " ").capitalize(), detail)
     response.headers.update(error.headers or {})
     return response
 
@@ -148,7 +158,7 @@ def on_database_error(request: Request[Any, Any, Any], error: DBAPIError) -> Res
         )
     if code[:3] in {"230", "235"}:
         return problem(request, 409, "conflict", errors.ConflictError.title, "This clashes with something that exists.")
-    if error.connection_invalidated or code[:2] in {"08", "40", "53", "57"}:
+    if broke_off(error):
         log.warning("the database broke off", code=code, exc_info=error)
         return on_domain_error(request, errors.UnavailableError("The database broke off. Try again."))
     return on_unexpected(request, error)

@@ -13,7 +13,10 @@ from api.app import Parts, create_app
 from api.draining import DrainingServer
 from api.embedded import EmbeddedError, Urls, running_urls
 from api.logs import configure_logs
+from api.metrics import watch_pool
 from api.settings import SettingError, Settings, secret_key
+from api.statements import watch_statements
+from api.tracing import start_tracing
 from media.storage import Storage, open_storage
 from models.database import Database
 from models.migrate import MigrationError, migrate
@@ -52,7 +55,10 @@ async def opened_parts(settings: Settings) -> AsyncGenerator[Parts]:
 
 def open_database(settings: Settings) -> Database:
     pooled = settings.database_pooler == "transaction"
-    return Database(database_urls(settings).app, pool_size=settings.pool_size, pooled=pooled)
+    database = Database(database_urls(settings).app, pool_size=settings.pool_size, pooled=pooled)
+    watch_pool(database)
+    watch_statements(database, settings.slow_query_ms)
+    return database
 
 
 def directly(settings: Settings) -> Settings:
@@ -78,6 +84,7 @@ def store_of(settings: Settings, secret: bytes) -> Storage:
 def serve(settings: Settings) -> int:
     """Serve the API until a signal; what is being answered then gets ten seconds to end."""
     configure_logs(settings.log_format, settings.log_level)
+    start_tracing(settings, "showme-api")
     listener = listen(settings)
     secret = secret_key(settings)
     app = create_app(Parts(settings, open_database(settings), store_of(settings, secret), secret))
@@ -93,6 +100,9 @@ def server_config(app: Litestar, settings: Settings) -> uvicorn.Config:
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=10,
+        # Longer than balancers keep a connection that rests (60 s is common): who closes first must not be us, or a
+        # request that is just being sent on it is lost.
+        timeout_keep_alive=75,
         server_header=False,
         # Only these may say in X-Forwarded-For who asks: the throttle of sign-ins counts by address.
         forwarded_allow_ips=proxies if proxies == "*" else [proxy.strip() for proxy in proxies.split(",")],

@@ -1,5 +1,6 @@
 """Settings: environment variables with the prefix SHOWME_, read once."""
 
+import errno
 import os
 import re
 import secrets
@@ -20,11 +21,11 @@ class SettingError(Exception):
 @dataclass(frozen=True)
 class Settings:
     data_dir: Path = Path(".showme")
-    database_url: str = ""
-    migrate_url: str = ""
+    database_url: str = field(default="", repr=False)
+    migrate_url: str = field(default="", repr=False)
     database_pooler: str = ""
     direct_url: str = field(default="", repr=False)
-    store_url: str = ""
+    store_url: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
     host: str = "127.0.0.1"
     port: int = 8080
@@ -39,6 +40,7 @@ class Settings:
     mail_from: str = "showme@localhost"
     quick_slots: int = 2
     long_slots: int = 1
+    worker_silence_s: int = 30
     pool_size: int = 10
     media_url_life_s: int = 8 * 3600
     upload_life_days: int = 7
@@ -55,6 +57,8 @@ class Settings:
     metrics_token: str = field(default="", repr=False)
     worker_metrics_host: str = "127.0.0.1"
     worker_metrics_port: int = 0
+    otlp_url: str = field(default="", repr=False)
+    trace_percent: int = 100
 
     @property
     def embedded_database(self) -> bool:
@@ -106,22 +110,33 @@ def _check(settings: Settings) -> None:
     if not 0 < settings.port < 65536:
         raise SettingError(f"{PREFIX}PORT must be between 1 and 65535, but is {settings.port}.")
     _check_proxies(settings.trusted_proxies)
-    if not 0 <= settings.worker_metrics_port < 65536:
-        raise SettingError(f"{PREFIX}WORKER_METRICS_PORT must be at most 65535, but is {settings.worker_metrics_port}.")
-    if settings.metrics_token and len(settings.metrics_token) < 16:
-        raise SettingError(f"{PREFIX}METRICS_TOKEN must have 16 characters or more.")
-    if settings.log_format not in ("readable", "json"):
-        raise SettingError(f"{PREFIX}LOG_FORMAT must be readable or json, but is {settings.log_format!r}.")
-    if settings.log_level not in ("debug", "info", "warning", "error"):
-        raise SettingError(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
+    _check_watching(settings)
     if settings.secret_key and len(settings.secret_key) < 32:
         raise SettingError(f"{PREFIX}SECRET_KEY must have 32 characters or more.")
     if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
         raise SettingError(f"{PREFIX}PUBLIC_URL must begin with http:// or https://.")
     if min(settings.quick_slots, settings.long_slots, settings.pool_size) < 1:
         raise SettingError(f"{PREFIX}QUICK_SLOTS, {PREFIX}LONG_SLOTS and {PREFIX}POOL_SIZE must be 1 or more.")
+    if settings.worker_silence_s < 3:
+        raise SettingError(f"{PREFIX}WORKER_SILENCE_S must be 3 or more: a worker silent for so long counts as dead.")
     if settings.part_size_bytes < 5 * 1024 * 1024:
         raise SettingError(f"{PREFIX}PART_SIZE_BYTES must be 5242880 (5 MiB) or more.")
+
+
+def _check_watching(settings: Settings) -> None:
+    """Check what logs and metrics need."""
+    if settings.log_format not in ("readable", "json"):
+        raise SettingError(f"{PREFIX}LOG_FORMAT must be readable or json, but is {settings.log_format!r}.")
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise SettingError(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
+    if not 0 <= settings.worker_metrics_port < 65536:
+        raise SettingError(f"{PREFIX}WORKER_METRICS_PORT must be at most 65535, but is {settings.worker_metrics_port}.")
+    if settings.otlp_url and urlsplit(settings.otlp_url).scheme not in ("http", "https"):
+        raise SettingError(f"{PREFIX}OTLP_URL must begin with http:// or https://.")
+    if settings.trace_percent > 100:
+        raise SettingError(f"{PREFIX}TRACE_PERCENT must be at most 100, but is {settings.trace_percent}.")
+    if settings.metrics_token and len(settings.metrics_token) < 16:
+        raise SettingError(f"{PREFIX}METRICS_TOKEN must have 16 characters or more.")
 
 
 def _check_proxies(proxies: str) -> None:
@@ -134,10 +149,25 @@ def _check_proxies(proxies: str) -> None:
             ) from error
 
 
+def make_data_dir(settings: Settings) -> None:
+    """Raises SettingError when it cannot be made or used."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        if not os.access(settings.data_dir, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise SettingError(f"{PREFIX}DATA_DIR: {settings.data_dir} cannot be used: {error.strerror}.") from error
+
+
 def secret_key(settings: Settings) -> bytes:
-    """Return the secret that signs tokens and URLs: the setting, or one made once and kept in the data folder."""
+    """Return the secret that signs tokens and URLs: the setting, or one made once and kept in the data folder.
+
+    Raises:
+        SettingError: the folder cannot be used.
+    """
     if settings.secret_key:
         return settings.secret_key.encode()
+    make_data_dir(settings)
     path = settings.data_dir / "secret_key"
     if not path.exists():
         write_once(path, secrets.token_hex(32))

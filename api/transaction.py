@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.auth import Actor, Caller, load_actor, read_caller
+from api.logs import CALLER
 from models.database import Database
 
 OPEN = "transaction"
@@ -20,6 +21,7 @@ OPEN = "transaction"
 
 async def caller(request: Request[Any, Any, Any], state: State) -> Caller:
     found = read_caller(request, state.tokens)
+    request.scope.setdefault("state", {})[CALLER] = found
     state.rates.count(found)
     return found
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from contextlib import ExitStack
 
@@ -10,40 +11,74 @@ import structlog
 
 from api.embedded import EmbeddedError, EmbeddedPostgres, Urls
 from api.logs import configure_logs
-from api.run import database_urls, listen, store_of
-from api.settings import SettingError, Settings, secret_key
+from api.run import database_urls, listen, migrate_to_head, store_of
+from api.settings import SettingError, Settings, make_data_dir, secret_key
 from api.supervisor import Child, supervise
+from media.storage import StorageUnavailable
 
 log = structlog.get_logger()
 
 
 async def up(settings: Settings, *, demo: bool) -> int:
-    """Run until a signal. Returns the exit status."""
+    """Run until a signal. Returns the exit status.
+
+    Raises:
+        CancelledError: a signal came before everything was started; what was has ended.
+    """
     configure_logs(settings.log_format, settings.log_level)
+    _end_at(signal.SIGTERM, signal.SIGHUP)
     listen(settings).close()  # a taken port is said before anything is started
     with ExitStack() as stack:
-        urls = _database(settings, stack)
+        urls, postgres = _database(settings, stack)
         if urls.migrate:
             await asyncio.to_thread(migrate_to_head, urls)
-        await store_of(settings, secret_key(settings)).ensure()
-        status: int = await supervise(_children(), log=log, ready=lambda: _ready(settings, demo=demo))
+        await _ensure_store(settings)
+        keeping = asyncio.create_task(postgres.keep_running(log=log)) if postgres else None
+        try:
+            status: int = await supervise(_children(urls), log=log, ready=lambda: _ready(settings, demo=demo))
+        finally:
+            if keeping:
+                keeping.cancel()
         return status
 
 
-def _database(settings: Settings, stack: ExitStack) -> Urls:
-    if not settings.embedded_database:
-        return database_urls(settings)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+def _end_at(*signals: signal.Signals) -> None:
+    """End what is being started as Ctrl-C would, until the supervisor listens for itself."""
+    starting = asyncio.current_task()
+    assert starting is not None
+    for number in signals:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            asyncio.get_running_loop().add_signal_handler(number, starting.cancel)
+
+
+async def _ensure_store(settings: Settings) -> None:
+    """Make what the store needs. One that is away for a while keeps nothing else from starting."""
+    storage = store_of(settings, secret_key(settings))
     try:
-        return stack.enter_context(EmbeddedPostgres(settings.data_dir))
+        await storage.ensure()
+    except StorageUnavailable as error:
+        log.warning("the store does not answer yet", error=str(error), see="showme doctor")
+    finally:
+        await storage.close()
+
+
+def _database(settings: Settings, stack: ExitStack) -> tuple[Urls, EmbeddedPostgres | None]:
+    if not settings.embedded_database:
+        return database_urls(settings), None
+    make_data_dir(settings)
+    postgres = EmbeddedPostgres(settings.data_dir)
+    try:
+        return stack.enter_context(postgres), postgres
     except EmbeddedError as error:
         raise SettingError(str(error)) from error
 
 
-def _children() -> list[Child]:
+def _children(urls: Urls) -> list[Child]:
     # -P: a folder named `api` or `models` where the user stands must not shadow ours.
     command = [sys.executable, "-P", "-m", "api.cli"]
-    return [Child(name, [*command, name], dict(os.environ)) for name in ("serve", "worker")]
+    # They get the URL, since one that starts while the database is down could not find it, and would end us all.
+    env = {**os.environ, "SHOWME_DATABASE_URL": urls.app}
+    return [Child(name, [*command, name], env) for name in ("serve", "worker")]
 
 
 async def _ready(settings: Settings, *, demo: bool) -> None:

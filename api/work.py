@@ -6,21 +6,26 @@ import signal
 from api.app import Parts
 from api.embedded import Urls
 from api.logs import configure_logs
+from api.metrics import serve_worker_metrics
 from api.run import database_urls, directly, opened_parts
 from api.settings import SettingError, Settings
+from api.tracing import start_tracing
+from media import traces
 from media.binaries import BinaryMissing, Tools, find_binaries
 from media.mail import check_smtp_url
-from media.worker import WorkerContext, run_worker
+from media.worker import Pace, WorkerContext, run_worker
 
 
 def work(settings: Settings) -> int:
     """Work off jobs until a signal.
 
     Raises:
-        SettingError: there is no database or no ffmpeg to work with, or no mail server that could be.
+        SettingError: there is no database or no ffmpeg to work with, no mail server that could be, or a port is taken.
     """
     configure_logs(settings.log_format, settings.log_level)
     settings = directly(settings)
+    serve_worker_metrics(settings)
+    start_tracing(settings, "showme-worker")
     urls = database_urls(settings)
     try:
         tools = Tools(find_binaries(settings.ffmpeg, settings.ffprobe))
@@ -29,7 +34,10 @@ def work(settings: Settings) -> int:
         raise SettingError(str(error)) from error
     except ValueError as error:
         raise SettingError(f"SHOWME_SMTP_URL: {error}") from error
-    return asyncio.run(_work(settings, urls, tools))
+    try:
+        return asyncio.run(_work(settings, urls, tools))
+    finally:
+        traces.end()
 
 
 async def _work(settings: Settings, urls: Urls, tools: Tools) -> int:
@@ -39,8 +47,14 @@ async def _work(settings: Settings, urls: Urls, tools: Tools) -> int:
         loop.add_signal_handler(number, stop.set)
     async with opened_parts(settings) as parts:
         context = worker_context(parts, urls, tools)
-        await run_worker(context, quick_slots=settings.quick_slots, long_slots=settings.long_slots, stop=stop)
+        slots = {"quick_slots": settings.quick_slots, "long_slots": settings.long_slots}
+        await run_worker(context, **slots, stop=stop, pace=pace_of(settings))
     return 0
+
+
+def pace_of(settings: Settings) -> Pace:
+    """Give signs of life so often that a busy moment is not taken for death."""
+    return Pace(heartbeat_s=settings.worker_silence_s / 6, stalled_s=settings.worker_silence_s)
 
 
 def worker_context(parts: Parts, urls: Urls, tools: Tools) -> WorkerContext:

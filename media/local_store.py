@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from media import blob_files, keys
 from media.local_multipart import CHUNK_BYTES, Multiparts, PartWriter, new_file, sync
+from media.metrics import counted
 from media.signing import CHECKSUM_HEADER, ROUND_S, Grant, LocalSigner, round_down
 from media.verbs import (
     ABANDONED_DAYS,
@@ -29,6 +30,7 @@ from media.verbs import (
     PartToJoin,
     SignedRequest,
     StorageUnavailable,
+    StoredObject,
     StoredPart,
 )
 
@@ -39,6 +41,7 @@ THREADS = 8
 R = TypeVar("R")
 
 
+@counted
 class LocalStorage:
     """A `Storage` in a folder; `api.local_store` serves it to clients."""
 
@@ -83,6 +86,9 @@ class LocalStorage:
 
     async def list_keys(self, prefix: str) -> list[str]:
         return await self._run(self._list_keys, keys.checked_prefix(prefix))
+
+    async def list_objects(self, prefix: str) -> list[StoredObject]:
+        return await self._run(self._list_objects, keys.checked_prefix(prefix))
 
     async def delete_prefix(self, prefix: str) -> list[str]:
         return await self._run(self._delete_prefix, keys.checked_prefix(prefix))
@@ -220,6 +226,10 @@ class LocalStorage:
 
     def _list_keys(self, prefix: str) -> list[str]:
         return sorted(prefix + name for name in blob_files.names(self._objects / prefix))
+
+    def _list_objects(self, prefix: str) -> list[StoredObject]:
+        found = [(key, self._head(key)) for key in self._list_keys(prefix)]
+        return [StoredObject(key, info.size_bytes, info.etag) for key, info in found if info]
 
     def _delete_prefix(self, prefix: str) -> list[str]:
         for key, multipart_id in self._multiparts.under(prefix):

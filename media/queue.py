@@ -6,6 +6,9 @@ from typing import Literal
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.contextvars import get_contextvars
+
+from media import traces
 
 Queue = Literal["quick", "long", "mail"]
 """`quick` never waits behind `long`: each has its own slots in every worker."""
@@ -33,7 +36,11 @@ async def defer(
     A job carries ids only, the organization's and the request's among them. Jobs of one `lock` run one after the
     other, in order. Higher priorities come first; `at` says not before when.
     """
-    args = {"org_id": str(session.info["org_id"]), "request_id": session.info.get("request_id", ""), **ids}
+    # A session that is not the request's own, of a route without a token, knows only what the logs know.
+    request_id = session.info.get("request_id") or get_contextvars().get("request_id", "")
+    args = {"org_id": str(session.info["org_id"]), "request_id": request_id, **ids}
+    if trace := traces.traceparent():
+        args[traces.TRACEPARENT] = trace
     await session.flush()
     keys = {"queue": queue, "task": task, "priority": priority, "lock": lock, "at": at}
     await session.execute(_DEFER, {**keys, "args": msgspec.json.encode(args).decode()})

@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from media import keys, s3_bucket
+from media.metrics import counted
 from media.s3_bucket import code_of, status_of
 from media.signing import CHECKSUM_HEADER, MAX_LIFE_S, ROUND_S, Keys, SigV4Signer, content_disposition, round_down
 from media.verbs import (
@@ -31,6 +32,7 @@ from media.verbs import (
     PartToJoin,
     SignedRequest,
     StorageUnavailable,
+    StoredObject,
     StoredPart,
 )
 
@@ -82,6 +84,7 @@ class S3Place:
     secret_key: str = field(default="", repr=False)
 
 
+@counted
 class S3Storage:
     """A `Storage` on S3. Clients send and read bytes with signed URLs; they never pass through here."""
 
@@ -155,6 +158,9 @@ class S3Storage:
 
     async def list_keys(self, prefix: str) -> list[str]:
         return await self._run(self._list_keys, keys.checked_prefix(prefix))
+
+    async def list_objects(self, prefix: str) -> list[StoredObject]:
+        return await self._run(self._list_objects, keys.checked_prefix(prefix))
 
     async def delete_prefix(self, prefix: str) -> list[str]:
         return await self._run(self._delete_prefix, keys.checked_prefix(prefix))
@@ -293,8 +299,13 @@ class S3Storage:
             return body.read()
 
     def _list_keys(self, prefix: str) -> list[str]:
+        return [found.key for found in self._list_objects(prefix)]
+
+    def _list_objects(self, prefix: str) -> list[StoredObject]:
         pages = self._pages("list_objects_v2", Prefix=prefix)
-        return sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+        items = [item for page in pages for item in page.get("Contents", [])]
+        found = [StoredObject(item["Key"], item["Size"], item["ETag"]) for item in items]
+        return sorted(found, key=lambda one: one.key)
 
     def _delete_prefix(self, prefix: str) -> list[str]:
         for page in self._pages("list_multipart_uploads", Prefix=prefix):

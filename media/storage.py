@@ -20,6 +20,7 @@ from media.verbs import (
     Storage,
     StorageError,
     StorageUnavailable,
+    StoredObject,
     StoredPart,
 )
 
@@ -37,6 +38,7 @@ __all__ = [
     "Storage",
     "StorageError",
     "StorageUnavailable",
+    "StoredObject",
     "StoredPart",
     "open_storage",
 ]

@@ -12,7 +12,7 @@ from structlog.contextvars import bound_contextvars
 
 from media.jobs.assets import locked, order
 from media.jobs.context import WorkerContext
-from media.jobs.trying import OUTAGES
+from media.jobs.trying import is_outage
 from media.receiving import sweep_upload
 from models.assignments import open_due
 from models.consents import run_out
@@ -54,10 +54,11 @@ async def guarded(work: Awaitable[object]) -> None:
     """Await it, and log its failure: what comes after it is to have its turn."""
     try:
         await work
-    except OUTAGES as outage:
-        log.warning("a sweep failed", error=str(outage))
-    except Exception:
-        log.exception("a sweep failed")
+    except Exception as error:
+        if is_outage(error):
+            log.warning("a sweep failed", error=str(error))
+        else:
+            log.exception("a sweep failed")
 
 
 async def finish_uploads(context: WorkerContext) -> None:

@@ -51,6 +51,15 @@ class StoredPart:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object as a listing shows it. `etag` is quoted."""
+
+    key: str
+    size_bytes: int
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectInfo:
     size_bytes: int
     etag: str
@@ -107,6 +116,9 @@ class Storage(Protocol):
 
     async def list_keys(self, prefix: str) -> list[str]:
         """Return the keys under a prefix that ends in a slash, sorted."""
+
+    async def list_objects(self, prefix: str) -> list[StoredObject]:
+        """Return the objects under a prefix that ends in a slash, by key."""
 
     async def delete_prefix(self, prefix: str) -> list[str]:
         """Erase all under a prefix that ends in a slash: objects, their versions, unfinished multiparts.

@@ -9,6 +9,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Stateful, Tenant, belongs_to, moves, now, one_of
 
+# As phones type them. To the parser of a database without a locale they are letters, part of the word beside them.
+FANCY = "‘’‚‛“”„‟«»‹›…–—―•·‐‑\u00a0\u2009\u202f"
+PLAIN = "'" * 4 + '"' * 6 + "'" * 2 + " " * 6 + "-" * 2 + " " * 3
+
+
+def plain_words(column: str) -> str:
+    """Return the SQL of a column's text with typographic punctuation made plain."""
+    literal = PLAIN.replace("'", "''")
+    return f"translate({column}, '{FANCY}', '{literal}')"
+
 
 class BrightSpot(Stateful):
     """`cut` counts the versions of its segments and audience; a consent is given for one of them."""
@@ -38,7 +48,8 @@ class BrightSpot(Stateful):
     search: Mapped[str] = mapped_column(
         TSVECTOR,
         Computed(
-            "setweight(to_tsvector('simple', title), 'A') || setweight(to_tsvector('simple', why_it_works), 'B')",
+            f"setweight(to_tsvector('simple', {plain_words('title')}), 'A')"
+            f" || setweight(to_tsvector('simple', {plain_words('why_it_works')}), 'B')",
             persisted=True,
         ),
     )

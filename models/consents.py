@@ -5,7 +5,7 @@ A consent counts for one cut, until the time it names. One that has run out is a
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 from sqlalchemy import select
@@ -35,7 +35,16 @@ async def answers(session: AsyncSession, bright_spot: BrightSpot) -> dict[UUID, 
     return found
 
 
-def said(consent: Consent) -> Answer:
+class Said(Protocol):
+    """A consent, or what has been read of one."""
+
+    @property
+    def granted(self) -> bool: ...
+    @property
+    def until(self) -> datetime | None: ...
+
+
+def said(consent: Said) -> Answer:
     """Return what an answer is worth now."""
     if not consent.granted:
         return "refused"

@@ -1,7 +1,8 @@
 """The engine, and the session of one tenant: `BEGIN` and the tenant go to the server in one call."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,15 +19,20 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.util import greenlet_spawn
 
 from models.base import Stateful
 from models.errors import UnavailableError
 from models.event import Event
+from models.pool import WatchedPool
 
 SILENT = "The database does not answer. Try again."
+BROKE_OFF = "The database broke off. Try again."
 # Whatever a server that is gone, starting or full makes the driver raise; also when it answers, but lets nobody in.
 # InternalClientError: the server has said goodbye to a connection at rest, which is just about to be closed.
 AWAY = (OSError, PostgresError, InterfaceError, InternalClientError, DBAPIError, PoolTimeoutError)
+# What the driver raises when a connection ends in the middle, also of a statement before this one.
+BROKEN = (OSError, PostgresConnectionError, OperatorInterventionError, InterfaceError, InternalClientError)
 # A pool is full of ended connections after a restart, and each is found out alone.
 PATIENCE = 50
 
@@ -56,9 +62,12 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(
             url,
             isolation_level="AUTOCOMMIT",
-            pool_size=pool_size,
-            max_overflow=pool_size,
+            # All are kept: what overflows a pool is closed after each request, and opened again for the next.
+            pool_size=2 * pool_size,
+            max_overflow=0,
+            pool_use_lifo=True,  # a few busy ones, whose plans are made, rather than all by turns
             pool_timeout=10,
+            poolclass=WatchedPool,
             # An error may be logged, and its parameters are people's: addresses, hashes, notes.
             hide_parameters=True,
             connect_args=POOLED if pooled else DIRECT,
@@ -88,6 +97,45 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def reading(self, org_id: UUID) -> AsyncGenerator[Any]:
+        """Yield the driver's own connection in a transaction that only reads, and sees this organization only.
+
+        Raises:
+            UnavailableError: the database does not answer, or broke off.
+        """
+        checked_out, raw = await self._begin_reading(f"BEGIN READ ONLY; SET LOCAL app.org = '{UUID(str(org_id))}'")
+        try:
+            yield raw
+            await raw.execute("COMMIT")
+        except BaseException as error:
+            await _roll_back(raw, partial(greenlet_spawn, checked_out.invalidate))
+            if isinstance(error, BROKEN):
+                raise UnavailableError(BROKE_OFF) from error
+            if isinstance(error, PostgresError):  # as a session would have said it
+                raise DBAPIError("a read", None, error) from error
+            raise
+        finally:
+            await greenlet_spawn(checked_out.close)
+
+    async def _begin_reading(self, begin: str) -> tuple[Any, Any]:
+        """Begin as `_begin` does, on a connection of the same pool, without what sessions want around it."""
+        for _ in range(PATIENCE):
+            try:
+                checked_out = await self.engine.raw_connection()
+            except (*AWAY, self.engine.dialect.loaded_dbapi.Error) as error:  # a session's engine would have wrapped it
+                raise UnavailableError(SILENT) from error
+            raw: Any = checked_out.driver_connection
+            try:
+                await raw.execute(begin)
+            except BaseException as error:
+                await greenlet_spawn(checked_out.invalidate)
+                if not isinstance(error, AWAY):
+                    raise
+            else:
+                return checked_out, raw
+        raise UnavailableError(SILENT)
+
+    @asynccontextmanager
     async def _transaction(self, setting: str = "") -> AsyncGenerator[AsyncSession]:
         connection, raw = await self._begin(setting)
         try:
@@ -96,7 +144,7 @@ class Database:
                 await session.flush()
                 await _commit(raw)
         except BaseException:
-            await _roll_back(connection, raw)
+            await _roll_back(raw, connection.invalidate)
             raise
         finally:
             await connection.close()
@@ -139,16 +187,16 @@ async def _commit(raw: Any) -> None:
     """Commit. Whether it was done when the connection breaks just then, nobody knows: repeating must do no harm."""
     try:
         await raw.execute("COMMIT")
-    except (OSError, PostgresConnectionError, OperatorInterventionError, InterfaceError) as error:
-        raise UnavailableError("The database broke off. Try again.") from error
+    except BROKEN as error:
+        raise UnavailableError(BROKE_OFF) from error
 
 
-async def _roll_back(connection: AsyncConnection, raw: Any) -> None:
+async def _roll_back(raw: Any, invalidate: Callable[[], Awaitable[Any]]) -> None:
     """Leave the connection clean, or out of the pool; what went wrong first stays the error."""
     try:
         await raw.execute("ROLLBACK")
     except BaseException as error:
-        await connection.invalidate()
+        await invalidate()
         if not isinstance(error, Exception):
             raise
 

@@ -48,4 +48,5 @@ class SkillObservation(Tenant):
             "observed_at",
             postgresql_where=text("superseded_at IS NULL"),
         ),
+        Index("ix_skill_observation_past", "org_id", "person_id", "published_at"),
     )

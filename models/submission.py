@@ -49,6 +49,8 @@ async def submit(session: AsyncSession, take: Take, *, note: str | None, confide
     take.confidence = take.confidence if confidence is None else confidence
     await _clear_failures(session, take)
     if assignment.current_take_id is None or await _is_newest(session, take):
+        if assignment.current_take_id != take.id:
+            assignment.version += 1  # who saw the assignment before has not seen this take
         assignment.current_take_id = take.id
         follow(assignment, "submitted")
     await session.flush()

@@ -63,6 +63,8 @@ class Take(Stateful):
             "submitted_at",
             postgresql_where=text("state = 'submitted'"),
         ),
+        # The queue of who sees the whole organization's, in its order.
+        Index("ix_take_waiting", "org_id", "submitted_at", "id", postgresql_where=text("state = 'submitted'")),
     )
 
 

@@ -55,6 +55,7 @@ class Membership(Tenant):
             postgresql_where=text("until_at IS NULL"),
         ),
         Index("ix_membership_team", "org_id", "team_id", "person_id"),
+        Index("ix_membership_person", "org_id", "person_id"),  # also past ones: every request asks with it
     )
 
 

@@ -18,6 +18,7 @@ from functools import cached_property
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote, unquote
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
@@ -268,8 +269,9 @@ class _Handler(MotoRequestHandler):
 
 
 @contextmanager
-def running_s3(bucket: str = "showme-tests") -> Iterator[S3Server]:
-    """Run an S3 in this process with one bucket in it; objects are kept in memory."""
+def running_s3(bucket: str = "") -> Iterator[S3Server]:
+    """Run an S3 in this process with one bucket in it; objects are kept in memory, which all such servers share."""
+    bucket = bucket or f"showme-{uuid4()}"
     shim = Shim(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, shim, threaded=True, request_handler=_Handler)
     thread = threading.Thread(target=server.serve_forever, name="s3", daemon=True)

@@ -42,7 +42,7 @@ def loaders(handler: HTTPRouteHandler) -> list[Any]:
 
 
 def sources() -> list[Path]:
-    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return sorted(path for package in (*PACKAGES, "tests") for path in (ROOT / package).rglob("*.py"))
 
 
 def test_api_depends_on_media_and_media_on_models_and_never_back() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +21,8 @@ from models.database import Database
 from models.errors import UnauthenticatedError
 from models.person import Person, RefreshToken, Session
 from models.tokens import read_token, token_text
+
+log = structlog.get_logger()
 
 SESSION_LIFE = timedelta(days=90)
 GRACE = timedelta(minutes=2)
@@ -54,11 +57,14 @@ async def sign_in(gate: Gate, data: SignIn, client: Client) -> SignedIn:
     found = await _account(gate.database, org_id, data.email)
     stored = found.password_hash if found else None
     if not await password_matches(stored, data.password) or org_id is None or found is None:
+        log.warning("sign-in refused", address=client.address)
         raise UnauthenticatedError(WRONG, code="sign-in-failed")
     await throttle.forget_attempts(gate.database, "sign-in", data.org, data.email, address=client.address)
     async with gate.database.tenant(org_id, found.id) as session:
         await _check_unchanged(session, found)
-        return await open_session(session, gate, found, client)
+        opened = await open_session(session, gate, found, client)
+    log.info("signed in", org=str(org_id), person=str(found.id), address=client.address)
+    return opened
 
 
 async def org_of_slug(database: Database, slug: str) -> UUID | None:
@@ -154,6 +160,7 @@ async def _replayed(session: AsyncSession, gate: Gate, token: RefreshToken, fami
     if in_grace and successor_used is None and token.successor_id is not None:
         return _signed_in(gate, family, token.successor_id)
     family.revoked_at = now()
+    log.warning("a refresh token came back, its session ends", org=str(family.org_id), person=str(family.person_id))
     return None
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.assets.playback import PLAYS, playback_of
+from api.assets.rows import AnAsset, ARendition
 from api.assets.schemas import AssetOut, PlaybackOut, ProblemOut, RenditionOut
 from media import queue
 from media.problems import PROBLEMS, Kind
@@ -35,7 +36,7 @@ async def asset_outs(session: AsyncSession, state: State, ids: Collection[UUID])
     renditions: dict[UUID, list[Rendition]] = defaultdict(list)
     for row in rows:
         renditions[row.asset_id].append(row)
-    return {asset.id: _out(state, asset, renditions[asset.id]) for asset in assets}
+    return {asset.id: make_asset_out(state, asset, renditions[asset.id]) for asset in assets}
 
 
 async def asset_out(session: AsyncSession, state: State, asset: Asset) -> AssetOut:
@@ -166,7 +167,7 @@ async def _leave_drafts(session: AsyncSession, asset: Asset) -> None:
     )
 
 
-def _out(state: State, asset: Asset, renditions: Sequence[Rendition]) -> AssetOut:
+def make_asset_out(state: State, asset: AnAsset, renditions: Sequence[ARendition]) -> AssetOut:
     return AssetOut(
         id=asset.id,
         purpose=asset.purpose,
@@ -186,17 +187,17 @@ def _out(state: State, asset: Asset, renditions: Sequence[Rendition]) -> AssetOu
     )
 
 
-def _rendition(row: Rendition) -> RenditionOut:
+def _rendition(row: ARendition) -> RenditionOut:
     return RenditionOut(row.name, row.kind, row.width, row.height, row.size_bytes)
 
 
-def _problem(asset: Asset) -> ProblemOut | None:
+def _problem(asset: AnAsset) -> ProblemOut | None:
     if asset.problem_code is None:
         return None
     kind = _kind(asset)
     return ProblemOut(asset.problem_code, kind.message, kind.retryable)
 
 
-def _kind(asset: Asset) -> Kind:
+def _kind(asset: AnAsset) -> Kind:
     """Return what is known of its problem; of a code that is not known any more, that something went wrong."""
     return PROBLEMS.get(asset.problem_code or "", PROBLEMS["processing_failed"])

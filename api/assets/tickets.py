@@ -34,7 +34,11 @@ class Tickets:
 
     def url(self, ticket: Ticket, name: str) -> str:
         """Return where `name` is for who holds this ticket. It ends as `name` does: players look at that."""
-        return f"{self._base}{self.token(ticket)}/{name}"
+        return self.folder(ticket) + name
+
+    def folder(self, ticket: Ticket) -> str:
+        """Return what the URLs of all its files begin with."""
+        return f"{self._base}{self.token(ticket)}/"
 
     def token(self, ticket: Ticket) -> str:
         said = _FIELDS.pack(ticket.org_id.bytes, ticket.asset_id.bytes, ticket.expires_at)

@@ -1,9 +1,10 @@
 """Assignments as JSON: everything for a page of them in one query."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, ScalarSelect, Select, func, select
+from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.assignments.schemas import AssignedChallenge, AssignmentOut
@@ -79,23 +80,47 @@ def _takes_used() -> ScalarSelect[int]:
     )
 
 
-def make_out(row: Row[*tuple[Any, ...]]) -> AssignmentOut:
+def make_out(row: Sequence[Any]) -> AssignmentOut:
+    """Make one of a row of `assignment_rows`; taken apart as a whole, which is faster than column by column."""
+    (
+        id_,
+        team_id,
+        state,
+        opens_at,
+        due_at,
+        due_at_own,
+        extra_takes,
+        current_take_id,
+        accepted_take_id,
+        created_at,
+        version,
+        challenge_id,
+        title,
+        kind,
+        brief,
+        max_takes,
+        prompt_count,
+        person_id,
+        name,
+        submitted_at,
+        takes_used,
+    ) = row
     return AssignmentOut(
-        row.id,
-        AssignedChallenge(row.challenge_id, row.title, row.kind, row.brief, row.prompt_count),
-        PersonRef(row.person_id, row.name),
-        row.team_id,
-        row.present_state,
-        row.opens_at,
-        row.due_at,
-        row.due_at_own,
-        row.present_state in TO_DO and _is_after(now(), row.due_at),
-        _is_after(row.submitted_at, row.due_at),
-        None if row.max_takes is None else max(0, row.max_takes + row.extra_takes - row.takes_used),
-        row.current_take_id,
-        row.accepted_take_id,
-        row.created_at,
-        row.version,
+        id_,
+        AssignedChallenge(challenge_id, title, kind, brief, prompt_count),
+        PersonRef(person_id, name),
+        team_id,
+        state,
+        opens_at,
+        due_at,
+        due_at_own,
+        state in TO_DO and _is_after(now(), due_at),
+        _is_after(submitted_at, due_at),
+        None if max_takes is None else max(0, max_takes + extra_takes - takes_used),
+        current_take_id,
+        accepted_take_id,
+        created_at,
+        version,
     )
 
 

@@ -1,6 +1,7 @@
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, patch, post
+from litestar.datastructures import State as AppState
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
@@ -10,12 +11,13 @@ from api.access import OWN, one
 from api.assignments import service
 from api.assignments.representation import assignment_out
 from api.assignments.schemas import AssignmentOut, AssignmentPatch, PeopleIn, State
-from api.auth import Actor
+from api.auth import Actor, Caller
 from api.creation import created
 from api.etags import ETAG_HEADER, IfMatch, require_match, tagged
 from api.paging import Cursor, Limit, Page
 from api.policy import may_edit_challenge, may_run_assignment, may_see
 from api.problems import declared
+from api.reading import reading
 from models.challenge import Assignment, Challenge
 
 THERE = {200: ResponseSpec(Page[AssignmentOut], generate_examples=False, description="Everybody named had it already")}
@@ -36,13 +38,14 @@ InState = Annotated[State | None, QueryParameter(name="state", description="Only
     tags=["assignments"],
 )
 async def list_my_assignments(
-    actor: NamedDependency[Actor],
-    session: NamedDependency[AsyncSession],
+    caller: NamedDependency[Caller],
+    state: AppState,
     in_state: InState = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[AssignmentOut]:
-    return await service.list_inbox(session, actor, in_state, limit, cursor)
+    async with reading(state, caller) as read:
+        return await service.list_inbox(read, in_state, limit, cursor)
 
 
 @get(

@@ -2,45 +2,50 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, literal
+from sqlalchemy import Text, func, literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.assignments.representation import TO_DO, assignment_rows, make_out
 from api.assignments.schemas import AssignmentOut, AssignmentPatch
-from api.auth import Actor
+from api.auth import Actor, any_actor
 from api.challenges import reach
 from api.challenges import service as challenges
-from api.paging import Page, after, page
+from api.paging import Page, after, given_place, keyset, page
 from api.policy import visible
+from api.reading import Reading
 from api.times import check_instant
 from models import assignments
 from models.assignments import among, present_state
 from models.challenge import Assignment, Challenge
 from models.errors import InvalidError
 from models.person import Person
+from models.reads import Statement, given, prepared
 
 # Later than any due time: what has none comes last.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-async def list_inbox(
-    session: AsyncSession, actor: Actor, state: str | None, limit: int, cursor: str | None
-) -> Page[AssignmentOut]:
+@cache
+def inbox_statement(*, in_state: bool, behind: bool) -> Statement:
+    me = any_actor("member")
+    wanted = present_state() == given("state", Text) if in_state else present_state().in_(TO_DO)
+    query = assignment_rows().where(Assignment.org_id == me.org_id, Assignment.person_id == me.person_id, wanted)
+    keys = [func.coalesce(Assignment.due_at, literal(NEVER)), Assignment.id]
+    return prepared(keyset(query, keys, behind=behind))
+
+
+async def list_inbox(read: Reading, state: str | None, limit: int, cursor: str | None) -> Page[AssignmentOut]:
     """Return the actor's own assignments in a state, soonest due first; without a state, those that ask for something.
 
     A take that needs a replacement has brought its assignment back to `in_progress`.
     """
-    query = assignment_rows().where(
-        Assignment.org_id == actor.org_id,
-        Assignment.person_id == actor.person_id,
-        present_state().in_([state] if state else TO_DO),
-    )
-    keys = [func.coalesce(Assignment.due_at, literal(NEVER)), Assignment.id]
-    rows = (await session.execute(after(query, keys, cursor, limit))).all()
-    return page(rows, limit, lambda row: (row.due_at or NEVER, row.id), make_out)
+    statement = inbox_statement(in_state=state is not None, behind=bool(cursor))
+    rows = await read.rows(statement, state=state, **given_place(cursor, limit))
+    return page(rows, limit, lambda row: (row["due_at"] or NEVER, row["id"]), make_out)
 
 
 async def list_assignments(

@@ -1,36 +1,56 @@
-"""Bright spots as JSON: everything for a list of them in a handful of queries."""
+"""Bright spots as JSON: everything for a list of them in one statement."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar.datastructures import State
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, Subquery, Text, case, cast, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from api.assets.schemas import AssetOut
-from api.assets.service import asset_outs
-from api.audiences import AudienceOut, audience_outs
+from api.assets.rows import AssetRow, asset_json
+from api.assets.service import make_asset_out
+from api.audiences import AudienceOut
 from api.auth import Actor
 from api.bright_spots.schemas import BrightSpotOut, ConsentOut, SegmentOut
-from api.policy import may_see_consents
 from api.refs import PersonRef, SkillRef
+from models.asset import Asset
 from models.bright_spot import BrightSpot, BrightSpotSkill, BrightSpotTag, Consent, Segment
 from models.consents import said
 from models.person import Person
+from models.reads import instant, json_list, json_object
 from models.skill import Skill
+from models.team import Audience, AudiencePerson, AudienceTeam
 
 
-@dataclass(frozen=True)
-class _Parts:
-    segments: dict[UUID, list[Segment]]
-    tags: dict[UUID, list[str]]
-    skills: dict[UUID, list[SkillRef]]
-    consents: dict[tuple[UUID, UUID, int], Consent]  # by bright spot, person and cut
-    names: dict[UUID, str]
-    audiences: dict[UUID, AudienceOut]
-    clips: dict[UUID, AssetOut]
+class _Answer(msgspec.Struct, frozen=True):
+    """What a person says to the present cut."""
+
+    person_id: UUID
+    granted: bool
+    until: datetime | None
+    answered_at: datetime
+
+
+class _Inside(msgspec.Struct, frozen=True):
+    audience: AudienceOut
+    answers: list[_Answer]
+
+
+class _Parts(msgspec.Struct, frozen=True):
+    """`inside` is for its maker, the people shown and enablement; null for others."""
+
+    segments: list[SegmentOut]
+    tags: list[str]
+    skills: list[SkillRef]
+    clip: AssetRow | None
+    inside: _Inside | None
+
+
+_parts = msgspec.json.Decoder(_Parts)
 
 
 async def bright_spot_out(session: AsyncSession, actor: Actor, state: State, bright_spot: BrightSpot) -> BrightSpotOut:
@@ -40,113 +60,179 @@ async def bright_spot_out(session: AsyncSession, actor: Actor, state: State, bri
 async def bright_spot_outs(
     session: AsyncSession, actor: Actor, state: State, bright_spots: Sequence[BrightSpot]
 ) -> list[BrightSpotOut]:
-    org, ids = actor.org_id, [bright_spot.id for bright_spot in bright_spots]
-    segments = await _segments(session, org, ids)
-    people = {bright_spot.maker_id for bright_spot in bright_spots}
-    people |= {segment.person_id for found in segments.values() for segment in found}
-    clips = [bright_spot.clip_asset_id for bright_spot in bright_spots if bright_spot.clip_asset_id]
-    parts = _Parts(
-        segments,
-        await _tags(session, org, ids),
-        await _skills(session, org, ids),
-        await _consents(session, org, ids),
-        await _names(session, org, people),
-        await audience_outs(session, org, [bright_spot.audience_id for bright_spot in bright_spots]),
-        await asset_outs(session, state, clips),
+    ids = [bright_spot.id for bright_spot in bright_spots]
+    chosen = select(BrightSpot).where(BrightSpot.org_id == actor.org_id, BrightSpot.id.in_(ids)).subquery("chosen")
+    rows = await session.execute(bright_spot_rows(actor, chosen))
+    found = {row.id: make_bright_spot_out(state, row) for row in rows}
+    return [found[key] for key in ids]
+
+
+def bright_spot_rows(actor: Actor, spot: Subquery) -> Select[*tuple[Any, ...]]:
+    """Return the query of all that `make_bright_spot_out` needs of the chosen ones; that the actor sees them, its
+    caller knows.
+    """
+    maker = aliased(Person)
+    parts = json_object(
+        segments=_segments(spot),
+        tags=_tags(spot),
+        skills=_skills(spot),
+        clip=_clip(spot),
+        inside=case((_is_inside(actor, spot), json_object(audience=_audience(spot), answers=_answers(spot)))),
     )
-    return [_out(actor, bright_spot, parts) for bright_spot in bright_spots]
+    return (
+        select(
+            spot.c.id,
+            spot.c.state,
+            spot.c.kind,
+            spot.c.title,
+            spot.c.why_it_works,
+            spot.c.maker_id,
+            maker.name,
+            spot.c.cut,
+            spot.c.version,
+            spot.c.created_at,
+            spot.c.published_at,
+            cast(parts, Text).label("parts"),
+        )
+        .select_from(spot)
+        .join(maker, (maker.org_id == spot.c.org_id) & (maker.id == spot.c.maker_id))
+    )
 
 
-def _out(actor: Actor, bright_spot: BrightSpot, parts: _Parts) -> BrightSpotOut:
-    segments = parts.segments[bright_spot.id]
-    inside = may_see_consents(actor, bright_spot) or actor.person_id in {row.person_id for row in segments}
+def make_bright_spot_out(state: State, row: Sequence[Any]) -> BrightSpotOut:
+    """Make one of a row of `bright_spot_rows`; a rank may follow its columns."""
+    id_, spot_state, kind, title, why, maker_id, maker, cut, version, created_at, published_at, text = row[:12]
+    parts = _parts.decode(text)
+    clip, inside = parts.clip, parts.inside
     return BrightSpotOut(
-        id=bright_spot.id,
-        state=bright_spot.state,
-        kind=bright_spot.kind,
-        title=bright_spot.title,
-        why_it_works=bright_spot.why_it_works,
-        tags=parts.tags[bright_spot.id],
-        skills=parts.skills[bright_spot.id],
-        maker=_person(bright_spot.maker_id, parts),
-        segments=[
-            SegmentOut(row.take_id, row.prompt_id, _person(row.person_id, parts), row.start_ms, row.end_ms)
-            for row in segments
-        ],
-        clip=parts.clips.get(bright_spot.clip_asset_id) if bright_spot.clip_asset_id else None,
-        cut=bright_spot.cut,
-        audience=parts.audiences[bright_spot.audience_id] if inside else None,
-        consents=_answers(bright_spot, parts) if inside else None,
-        version=bright_spot.version,
-        created_at=bright_spot.created_at,
-        published_at=bright_spot.published_at,
+        id=id_,
+        state=spot_state,
+        kind=kind,
+        title=title,
+        why_it_works=why,
+        tags=parts.tags,
+        skills=parts.skills,
+        maker=PersonRef(maker_id, maker),
+        segments=parts.segments,
+        clip=None if clip is None else make_asset_out(state, clip, clip.renditions),
+        cut=cut,
+        audience=None if inside is None else inside.audience,
+        consents=None if inside is None else _consents(parts.segments, inside.answers),
+        version=version,
+        created_at=created_at,
+        published_at=published_at,
     )
 
 
-def _answers(bright_spot: BrightSpot, parts: _Parts) -> list[ConsentOut]:
-    people = dict.fromkeys(segment.person_id for segment in parts.segments[bright_spot.id])
-    return [_answer(bright_spot, person_id, parts) for person_id in people]
+def _consents(segments: Sequence[SegmentOut], answers: Sequence[_Answer]) -> list[ConsentOut]:
+    given = {answer.person_id: answer for answer in answers}
+    people = {segment.person.id: segment.person for segment in segments}
+    return [_consent(person, given.get(person.id)) for person in people.values()]
 
 
-def _answer(bright_spot: BrightSpot, person_id: UUID, parts: _Parts) -> ConsentOut:
-    person = _person(person_id, parts)
-    row = parts.consents.get((bright_spot.id, person_id, bright_spot.cut))
-    if row is None:
+def _consent(person: PersonRef, answer: _Answer | None) -> ConsentOut:
+    if answer is None:
         return ConsentOut(person, None, None, None)
-    granted = None if said(row) == "run_out" else row.granted
-    return ConsentOut(person, granted, row.until, row.answered_at)
+    granted = None if said(answer) == "run_out" else answer.granted
+    return ConsentOut(person, granted, answer.until, answer.answered_at)
 
 
-def _person(person_id: UUID, parts: _Parts) -> PersonRef:
-    return PersonRef(person_id, parts.names[person_id])
-
-
-async def _segments(session: AsyncSession, org_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[Segment]]:
-    rows = await session.scalars(
-        select(Segment)
-        .where(Segment.org_id == org_id, Segment.bright_spot_id.in_(ids))
-        .order_by(Segment.bright_spot_id, Segment.position)
+def _is_inside(actor: Actor, spot: Subquery) -> ColumnElement[bool]:
+    """Return `may_see_consents`, or that the actor is shown."""
+    if actor.is_enablement:
+        return true()
+    shown = (
+        select(Segment.id)
+        .where(
+            Segment.org_id == spot.c.org_id,
+            Segment.bright_spot_id == spot.c.id,
+            Segment.person_id == actor.person_id,
+        )
+        .correlate(spot)
+        .exists()
     )
-    found: dict[UUID, list[Segment]] = defaultdict(list)
-    for row in rows:
-        found[row.bright_spot_id].append(row)
-    return found
+    return or_(spot.c.maker_id == actor.person_id, shown)
 
 
-async def _tags(session: AsyncSession, org_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[str]]:
-    rows = await session.execute(
-        select(BrightSpotTag.bright_spot_id, BrightSpotTag.tag)
-        .where(BrightSpotTag.org_id == org_id, BrightSpotTag.bright_spot_id.in_(ids))
-        .order_by(BrightSpotTag.tag)
+def _segments(spot: Subquery) -> Any:
+    person = json_object(id=Person.id, name=Person.name)
+    segment = json_object(
+        take_id=Segment.take_id,
+        prompt_id=Segment.prompt_id,
+        person=person,
+        start_ms=Segment.start_ms,
+        end_ms=Segment.end_ms,
     )
-    found: dict[UUID, list[str]] = defaultdict(list)
-    for row in rows:
-        found[row.bright_spot_id].append(row.tag)
-    return found
-
-
-async def _skills(session: AsyncSession, org_id: UUID, ids: Sequence[UUID]) -> dict[UUID, list[SkillRef]]:
-    rows = await session.execute(
-        select(BrightSpotSkill.bright_spot_id, Skill.id, Skill.name)
-        .join(Skill, (Skill.org_id == BrightSpotSkill.org_id) & (Skill.id == BrightSpotSkill.skill_id))
-        .where(BrightSpotSkill.org_id == org_id, BrightSpotSkill.bright_spot_id.in_(ids))
-        .order_by(Skill.name, Skill.id)
+    return (
+        select(json_list(segment, Segment.position))
+        .join(Person, (Person.org_id == Segment.org_id) & (Person.id == Segment.person_id))
+        .where(Segment.org_id == spot.c.org_id, Segment.bright_spot_id == spot.c.id)
+        .correlate(spot)
+        .scalar_subquery()
     )
-    found: dict[UUID, list[SkillRef]] = defaultdict(list)
-    for row in rows:
-        found[row.bright_spot_id].append(SkillRef(row.id, row.name))
-    return found
 
 
-async def _consents(session: AsyncSession, org_id: UUID, ids: Sequence[UUID]) -> dict[tuple[UUID, UUID, int], Consent]:
-    rows = await session.scalars(
-        select(Consent)
-        .join(BrightSpot, (BrightSpot.org_id == Consent.org_id) & (BrightSpot.id == Consent.bright_spot_id))
-        .where(Consent.org_id == org_id, Consent.bright_spot_id.in_(ids), Consent.cut == BrightSpot.cut)
+def _tags(spot: Subquery) -> Any:
+    return (
+        select(json_list(BrightSpotTag.tag, BrightSpotTag.tag))
+        .where(BrightSpotTag.org_id == spot.c.org_id, BrightSpotTag.bright_spot_id == spot.c.id)
+        .correlate(spot)
+        .scalar_subquery()
     )
-    return {(row.bright_spot_id, row.person_id, row.cut): row for row in rows}
 
 
-async def _names(session: AsyncSession, org_id: UUID, ids: Iterable[UUID]) -> dict[UUID, str]:
-    rows = await session.execute(select(Person.id, Person.name).where(Person.org_id == org_id, Person.id.in_(set(ids))))
-    return {row.id: row.name for row in rows}
+def _skills(spot: Subquery) -> Any:
+    return (
+        select(json_list(json_object(id=Skill.id, name=Skill.name), Skill.name, Skill.id))
+        .join(BrightSpotSkill, (Skill.org_id == BrightSpotSkill.org_id) & (Skill.id == BrightSpotSkill.skill_id))
+        .where(BrightSpotSkill.org_id == spot.c.org_id, BrightSpotSkill.bright_spot_id == spot.c.id)
+        .correlate(spot)
+        .scalar_subquery()
+    )
+
+
+def _clip(spot: Subquery) -> Any:
+    return (
+        select(asset_json())
+        .where(Asset.org_id == spot.c.org_id, Asset.id == spot.c.clip_asset_id)
+        .correlate(spot)
+        .scalar_subquery()
+    )
+
+
+def _answers(spot: Subquery) -> Any:
+    answer = json_object(
+        person_id=Consent.person_id,
+        granted=Consent.granted,
+        until=instant(Consent.until),
+        answered_at=instant(Consent.answered_at),
+    )
+    return (
+        select(json_list(answer, Consent.id))
+        .where(Consent.org_id == spot.c.org_id, Consent.bright_spot_id == spot.c.id, Consent.cut == spot.c.cut)
+        .correlate(spot)
+        .scalar_subquery()
+    )
+
+
+def _audience(spot: Subquery) -> Any:
+    teams, people = (
+        select(json_list(column, table.id))
+        .where(table.org_id == Audience.org_id, table.audience_id == Audience.id)
+        .correlate(Audience)
+        .scalar_subquery()
+        for table, column in ((AudienceTeam, AudienceTeam.team_id), (AudiencePerson, AudiencePerson.person_id))
+    )
+    audience = json_object(
+        everyone=Audience.everyone,
+        team_ids=teams,
+        include_subteams=Audience.include_subteams,
+        person_ids=people,
+        joiners=Audience.joiners,
+    )
+    return (
+        select(audience)
+        .where(Audience.org_id == spot.c.org_id, Audience.id == spot.c.audience_id)
+        .correlate(spot)
+        .scalar_subquery()
+    )

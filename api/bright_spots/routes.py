@@ -9,7 +9,7 @@ from litestar.params import JSONBody, QueryParameter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access import one, shown
-from api.auth import Actor
+from api.auth import Actor, Caller
 from api.bright_spots import feed, service
 from api.bright_spots.feed import Filters, Place
 from api.bright_spots.representation import bright_spot_out
@@ -19,6 +19,7 @@ from api.etags import ETAG_HEADER, IfMatch, require_match, tagged
 from api.paging import Cursor, Limit, Page
 from api.policy import may_archive_bright_spot, may_edit_bright_spot, may_see
 from api.problems import declared
+from api.reading import reading
 from models.bright_spot import BrightSpot
 
 AGAIN = {
@@ -74,8 +75,7 @@ async def create_bright_spot(
     tags=["bright spots"],
 )
 async def list_bright_spots(
-    actor: NamedDependency[Actor],
-    session: NamedDependency[AsyncSession],
+    caller: NamedDependency[Caller],
     state: State,
     q: Words = None,
     skill_id: SkillFilter = None,
@@ -85,8 +85,8 @@ async def list_bright_spots(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[BrightSpotOut]:
-    filters = Filters(q, skill_id, kind, tag, mine)
-    return await feed.list_bright_spots(session, actor, state, filters, Place(limit, cursor))
+    async with reading(state, caller) as read:
+        return await feed.list_bright_spots(read, Filters(q, skill_id, kind, tag, mine), Place(limit, cursor))
 
 
 @get(

@@ -27,6 +27,8 @@ async def write(session: AsyncSession, actor: Actor, critique: Critique, data: C
     """
     if critique.state != "draft":
         raise IllegalMoveError(f"This critique is {critique.state}; only a draft is written.", state=critique.state)
+    if all(getattr(data, name) is UNSET for name in data.__struct_fields__):
+        return
     _write_words(critique, data)
     if data.scores is not UNSET:
         await _merge_scores(session, critique, data.scores)

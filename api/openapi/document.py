@@ -69,8 +69,17 @@ def _tidy_operation(operation: Document, *, public: bool) -> None:
             if thing.get(key) is False:
                 del thing[key]
     operation["responses"] = dict(sorted(_responses(operation)))
-    if not any("schema" in content for content in operation.get("requestBody", {}).get("content", {}).values()):
+    _tidy_body(operation)
+
+
+def _tidy_body(operation: Document) -> None:
+    """Leave out a body that has no schema, and say of one that may be absent that it may."""
+    body = operation.get("requestBody", {})
+    schemas = [content["schema"] for content in body.get("content", {}).values() if "schema" in content]
+    if not schemas:
         operation.pop("requestBody", None)
+    elif any({"type": "null"} in schema.get("oneOf", ()) for schema in schemas):
+        body["required"] = False
 
 
 def _responses(operation: Document) -> Iterator[tuple[str, Document]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
 import msgspec
@@ -13,7 +14,12 @@ from sqlalchemy.sql import Select
 from api.auth import Actor
 from api.policy import visible
 from models.critique import Critique, NextStep
+from models.reads import instant, json_list, json_object
 from models.skill import Skill
+
+Columns = TypeVarTuple("Columns")
+Moment = datetime | ColumnElement[datetime]  # known now, or given when a statement runs
+_ORDER = (NextStep.published_at, NextStep.critique_id, NextStep.position, NextStep.id)
 
 
 class NextStepOut(msgspec.Struct, frozen=True):
@@ -31,7 +37,7 @@ class NextStepOut(msgspec.Struct, frozen=True):
     published_at: datetime | None
 
 
-def is_open(as_of: datetime | None = None) -> ColumnElement[bool]:
+def is_open(as_of: Moment | None = None) -> ColumnElement[bool]:
     """Return the predicate of published steps that nobody has found done: now, or as it was then."""
     if as_of is None:
         done = NextStep.outcome == "done"
@@ -46,12 +52,37 @@ def is_open(as_of: datetime | None = None) -> ColumnElement[bool]:
 def select_open(actor: Actor, person_ids: Iterable[UUID], as_of: datetime | None = None) -> Select[NextStep, str, UUID]:
     """Return the query of the open steps the actor sees: each with its skill's name and the take it came from."""
     origin = aliased(Critique)  # visibility has a Critique of its own
+    query = select(NextStep, Skill.name, origin.take_id)
+    return _open(query, origin, actor, NextStep.person_id.in_(set(person_ids)), as_of).order_by(*_ORDER)
+
+
+def open_steps_json(
+    actor: Actor, whose: ColumnElement[bool], as_of: Moment | None = None
+) -> tuple[Select[Any], type[Critique]]:
+    """Return the query of the same as one JSON array of `NextStepOut`, and the critiques they came from."""
+    origin = aliased(Critique)
+    step = json_object(
+        id=NextStep.id,
+        critique_id=NextStep.critique_id,
+        person_id=NextStep.person_id,
+        skill_id=NextStep.skill_id,
+        skill_name=Skill.name,
+        text=NextStep.text,
+        due_at=instant(NextStep.due_at),
+        outcome=NextStep.outcome,
+        outcome_at=instant(NextStep.outcome_at),
+        published_at=instant(NextStep.published_at),
+    )
+    return _open(select(json_list(step, *_ORDER)).select_from(NextStep), origin, actor, whose, as_of), origin
+
+
+def _open(
+    query: Select[*Columns], origin: type[Critique], actor: Actor, whose: ColumnElement[bool], as_of: Moment | None
+) -> Select[*Columns]:
     return (
-        select(NextStep, Skill.name, origin.take_id)
-        .join(origin, (origin.org_id == NextStep.org_id) & (origin.id == NextStep.critique_id))
+        query.join(origin, (origin.org_id == NextStep.org_id) & (origin.id == NextStep.critique_id))
         .join(Skill, (Skill.org_id == NextStep.org_id) & (Skill.id == NextStep.skill_id))
-        .where(visible(actor, NextStep), NextStep.person_id.in_(set(person_ids)), is_open(as_of))
-        .order_by(NextStep.published_at, NextStep.critique_id, NextStep.position, NextStep.id)
+        .where(visible(actor, NextStep), whose, is_open(as_of))
     )
 
 

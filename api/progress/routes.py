@@ -2,52 +2,43 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import get
+from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import PathParameter
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.access import OWN, find, one
-from api.auth import Actor
+from api.access import OWN, one
+from api.auth import Actor, Caller
 from api.paging import Cursor, Limit, Page, after, page
-from api.policy import Subject, may_see_progress, may_see_team_progress
+from api.policy import may_see_progress, may_see_team_progress
 from api.problems import declared
 from api.progress import service
 from api.progress.next_steps import NextStepOut, is_open, next_step_out
 from api.progress.schemas import AsOf, IncludeSubteams, PersonProgress, TeamProgress
-from models.base import now
+from api.reading import reading
+from api.times import read_instant
 from models.critique import NextStep
-from models.errors import ForbiddenError
 from models.person import Person
 from models.skill import Skill
-from models.team import Membership, Team
+from models.team import Team
 
 
-async def load_subject(
-    session: NamedDependency[AsyncSession], actor: NamedDependency[Actor], person_id: Annotated[UUID, PathParameter()]
-) -> Subject:
-    """Load a person the actor sees (404), with their teams, which the rule asks for (403)."""
-    person = await find(session, actor, Person, person_id)
-    teams = await session.scalars(
-        select(Membership.team_id).where(
-            Membership.org_id == actor.org_id,
-            Membership.person_id == person.id,
-            or_(Membership.until_at.is_(None), Membership.until_at > now()),
-        )
-    )
-    subject = Subject(person, frozenset(teams))
-    if not may_see_progress(actor, subject):
-        raise ForbiddenError("Their progress is seen by themselves, their managers and enablement.")
-    return subject
+async def read_person(
+    caller: NamedDependency[Caller], state: State, person_id: Annotated[UUID, PathParameter()], as_of: AsOf = None
+) -> service.Known:
+    """Read a person the actor sees (404), and ask the rule with their teams (403)."""
+    async with reading(state, caller) as read:
+        return await service.read_person(read, person_id, read_instant(as_of, "#query/as_of"))
 
 
-load_subject.rule = may_see_progress  # type: ignore[attr-defined]  # read by the test that walks the routes
-load_subject.model = Person  # type: ignore[attr-defined]  # likewise
+read_person.rule = may_see_progress  # type: ignore[attr-defined]  # read by the test that walks the routes
+read_person.model = Person  # type: ignore[attr-defined]  # likewise
 
 
 @get(
     "/people/{person_id:uuid}/progress",
-    dependencies={"subject": Provide(load_subject)},
+    dependencies={"known": Provide(read_person)},
     operation_id="GetPersonProgress",
     summary="A person's progress, skill by skill",
     description=(
@@ -57,13 +48,8 @@ load_subject.model = Person  # type: ignore[attr-defined]  # likewise
     responses=declared(403),
     tags=["progress"],
 )
-async def get_person_progress(
-    subject: NamedDependency[Subject],
-    actor: NamedDependency[Actor],
-    session: NamedDependency[AsyncSession],
-    as_of: AsOf = None,
-) -> PersonProgress:
-    return await service.person_progress(session, actor, subject, as_of)
+async def get_person_progress(known: NamedDependency[service.Known]) -> PersonProgress:
+    return await service.person_progress(known)
 
 
 @get(
@@ -84,7 +70,13 @@ async def get_team_progress(
     cursor: Cursor = None,
 ) -> TeamProgress:
     return await service.team_progress(
-        session, actor, team, include_subteams=include_subteams, as_of=as_of, limit=limit, cursor=cursor
+        session,
+        actor,
+        team,
+        include_subteams=include_subteams,
+        as_of=read_instant(as_of, "#query/as_of"),
+        limit=limit,
+        cursor=cursor,
     )
 
 

@@ -7,8 +7,17 @@ from litestar.params import QueryParameter
 
 from api.progress.next_steps import NextStepOut
 from api.refs import PersonRef, SkillRef
+from api.times import INSTANT
 
-AsOf = Annotated[datetime | None, QueryParameter(description="Show it as it was known then; without, as it is now.")]
+AsOf = Annotated[
+    str | None,
+    QueryParameter(
+        description="Show it as it was known then; without, as it is now.",
+        pattern=INSTANT,
+        max_length=40,
+        schema_extra={"format": "date-time", "examples": ["2027-03-01T17:00:00Z"]},
+    ),
+]
 IncludeSubteams = Annotated[bool, QueryParameter(description="The reps of the teams below as well.")]
 
 

@@ -4,17 +4,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import Row, or_, select
+import msgspec
+from sqlalchemy import ColumnElement, DateTime, Row, Select, Text, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.auth import Actor
+from api.access import words
+from api.auth import Actor, any_actor
 from api.paging import after, encode
-from api.policy import Subject
-from api.progress.next_steps import open_steps
+from api.policy import Subject, may_see_progress, visible
+from api.progress.next_steps import NextStepOut, open_steps_json
 from api.progress.schemas import (
     CellOut,
     MemberProgress,
@@ -25,16 +28,51 @@ from api.progress.schemas import (
     TeamProgress,
     TrendOut,
 )
+from api.reading import Reading
 from api.refs import PersonRef, SkillRef
 from models import statistics
 from models.base import now
+from models.critique import NextStep
+from models.errors import ForbiddenError, NotFoundError
 from models.person import Person
 from models.progress import SkillObservation
+from models.reads import Statement, given, instant, json_list, prepared
 from models.skill import Skill
 from models.statistics import Observation
 from models.team import Membership, Team
 
-Observed = Row[*tuple[Any, ...]]  # the columns of _observations
+Columns = TypeVarTuple("Columns")
+
+
+class Observed(msgspec.Struct, array_like=True, frozen=True):
+    """The columns of `_OBSERVED`, in their order."""
+
+    person_id: UUID
+    skill_id: UUID
+    name: str
+    team_id: UUID | None
+    take_id: UUID
+    critique_id: UUID
+    reviewer_id: UUID
+    rubric_version_id: UUID
+    perspective: str
+    value: float
+    step: float
+    observed_at: datetime
+
+
+class Known:
+    """All that is read for the progress of a person. No dataclass: the framework would look into its parts."""
+
+    def __init__(
+        self, actor: Actor, subject: Subject, at: datetime, observed: list[Observed], next_steps: list[NextStepOut]
+    ) -> None:
+        self.actor, self.subject, self.at = actor, subject, at
+        self.observed, self.next_steps = observed, next_steps
+
+
+_observed = msgspec.json.Decoder(list[Observed])
+_next_steps = msgspec.json.Decoder(list[NextStepOut])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +82,56 @@ class _Figures:
     observations: int
 
 
-async def person_progress(
-    session: AsyncSession, actor: Actor, subject: Subject, as_of: datetime | None
-) -> PersonProgress:
+@cache
+def person_statement(org_role: str, *, past: bool) -> Statement:
+    """The person if the actor sees them, the teams they are in, what was observed, and their open next steps."""
+    me = any_actor(org_role)
+    at = given("at", DateTime(timezone=True))
+    teams = select(func.array_agg(Membership.team_id)).where(
+        Membership.org_id == me.org_id,
+        Membership.person_id == given("subject"),
+        or_(Membership.until_at.is_(None), Membership.until_at > func.now()),
+    )
+    observed = _observations_json(me.org_id, _SEEN.person_id == given("subject"), at, past=past)
+    steps, _ = open_steps_json(me, NextStep.person_id == given("subject"), at if past else None)
+    return prepared(
+        select(
+            Person.id,
+            Person.name,
+            teams.scalar_subquery().label("team_ids"),
+            cast(observed.scalar_subquery(), Text).label("observed"),
+            cast(steps.scalar_subquery(), Text).label("next_steps"),
+        ).where(visible(me, Person), Person.id == given("subject"))
+    )
+
+
+async def read_person(read: Reading, person_id: UUID, as_of: datetime | None) -> Known:
+    """Read what the progress of a person is made of.
+
+    Raises:
+        NotFoundError: the actor does not see this person.
+        ForbiddenError: their progress is not the actor's to see.
+    """
     at = as_of or now()
-    rows = await _observations(session, actor.org_id, [subject.person.id], at)
-    steps = await open_steps(session, actor, [subject.person.id], as_of)
-    skills = await asyncio.to_thread(_skills, actor, subject, rows, at)
-    person = PersonRef(subject.person.id, subject.person.name)
-    return PersonProgress(person, at, skills, [step for step, _ in steps])
+    statement = person_statement(read.actor.org_role, past=as_of is not None)
+    return known(read.actor, await read.rows(statement, subject=person_id, at=at), at)
+
+
+def known(actor: Actor, rows: Sequence[Any], at: datetime) -> Known:
+    """Take apart what `person_statement` found, and ask the rule."""
+    if not rows:
+        raise NotFoundError(f"There is no {words(Person)} with this id here.")
+    [(id_, name, team_ids, observed, next_steps)] = rows
+    subject = Subject(PersonRef(id_, name), frozenset(team_ids or ()))
+    if not may_see_progress(actor, subject):
+        raise ForbiddenError("Their progress is seen by themselves, their managers and enablement.")
+    return Known(actor, subject, at, _observed.decode(observed), _next_steps.decode(next_steps))
+
+
+async def person_progress(found: Known) -> PersonProgress:
+    person = found.subject.person
+    skills = await asyncio.to_thread(_skills, found.actor, found.subject, found.observed, found.at)
+    return PersonProgress(PersonRef(person.id, person.name), found.at, skills, found.next_steps)
 
 
 async def team_progress(
@@ -68,7 +147,7 @@ async def team_progress(
     at = as_of or now()
     people = await _reps(session, team, at, limit, cursor, include_subteams=include_subteams)
     page = people[:limit]
-    rows = await _observations(session, actor.org_id, [person.id for person in page], at)
+    rows = await _observations(session, actor.org_id, [person.id for person in page], at, past=as_of is not None)
     cells = await asyncio.to_thread(_cells, rows, at)
     names = {row.skill_id: row.name for row in rows}
     return TeamProgress(
@@ -82,7 +161,7 @@ async def team_progress(
 
 async def _reps(
     session: AsyncSession, team: Team, at: datetime, limit: int, cursor: str | None, *, include_subteams: bool
-) -> Sequence[Observed]:
+) -> Sequence[Row[UUID, str]]:
     """Return who is rep in the team at that time, by name."""
     tree = select(Team.id).where(Team.org_id == team.org_id, Team.id == team.id).cte("tree", recursive=True)
     if include_subteams:
@@ -98,36 +177,48 @@ async def _reps(
     return (await session.execute(after(query, [Person.name, Person.id], cursor, limit, kinds=(str, UUID)))).all()
 
 
-async def _observations(
-    session: AsyncSession, org_id: UUID, person_ids: Iterable[UUID], at: datetime
-) -> Sequence[Observed]:
-    """Return what was in force at a time, by person, skill and date: also what has been superseded since."""
-    one = SkillObservation
-    rows = await session.execute(
-        select(
-            one.person_id,
-            one.skill_id,
-            Skill.name,
-            one.team_id,
-            one.take_id,
-            one.critique_id,
-            one.reviewer_id,
-            one.rubric_version_id,
-            one.perspective,
-            one.value,
-            one.step,
-            one.observed_at,
-        )
-        .join(Skill, (Skill.org_id == one.org_id) & (Skill.id == one.skill_id))
-        .where(
-            one.org_id == org_id,
-            one.person_id.in_(set(person_ids)),
-            one.published_at <= at,
-            or_(one.superseded_at.is_(None), one.superseded_at > at),
-        )
-        .order_by(one.person_id, Skill.name, one.skill_id, one.observed_at, one.take_id, one.critique_id)
+_SEEN = SkillObservation
+_OBSERVED = (
+    _SEEN.person_id,
+    _SEEN.skill_id,
+    Skill.name,
+    _SEEN.team_id,
+    _SEEN.take_id,
+    _SEEN.critique_id,
+    _SEEN.reviewer_id,
+    _SEEN.rubric_version_id,
+    _SEEN.perspective,
+    _SEEN.value,
+    _SEEN.step,
+    _SEEN.observed_at,
+)
+_ORDER = (_SEEN.person_id, Skill.name, _SEEN.skill_id, _SEEN.observed_at, _SEEN.take_id, _SEEN.critique_id)
+
+
+def _in_force(
+    query: Select[*Columns], org_id: Any, whose: ColumnElement[bool], at: Any, *, past: bool
+) -> Select[*Columns]:
+    """Return what was in force at a time: of a past one, also what has been superseded since."""
+    standing = _SEEN.superseded_at.is_(None)
+    return query.join(Skill, (Skill.org_id == _SEEN.org_id) & (Skill.id == _SEEN.skill_id)).where(
+        _SEEN.org_id == org_id,
+        whose,
+        _SEEN.published_at <= at,
+        or_(standing, _SEEN.superseded_at > at) if past else standing,
     )
-    return rows.all()
+
+
+async def _observations(
+    session: AsyncSession, org_id: UUID, person_ids: Iterable[UUID], at: datetime, *, past: bool
+) -> Sequence[Observed]:
+    query = _in_force(select(*_OBSERVED), org_id, _SEEN.person_id.in_(set(person_ids)), at, past=past)
+    rows: Sequence[Any] = (await session.execute(query.order_by(*_ORDER))).all()
+    return [Observed(*row) for row in rows]
+
+
+def _observations_json(org_id: Any, whose: ColumnElement[bool], at: Any, *, past: bool) -> Select[Any]:
+    observed = func.json_build_array(*_OBSERVED[:-1], instant(_SEEN.observed_at))
+    return _in_force(select(json_list(observed, *_ORDER)).select_from(_SEEN), org_id, whose, at, past=past)
 
 
 def _skills(actor: Actor, subject: Subject, rows: Sequence[Observed], at: datetime) -> list[SkillProgress]:

@@ -1,34 +1,37 @@
-"""Takes as JSON: everything for a list of them in a handful of queries."""
+"""Takes as JSON: everything for a list of them in one statement."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from litestar.datastructures import State
-from sqlalchemy import select
+from sqlalchemy import Select, Subquery, Text, case, cast, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.assets.schemas import AssetOut
-from api.assets.service import asset_outs
+from api.assets.rows import AssetRow, asset_json
+from api.assets.service import make_asset_out
 from api.auth import Actor
-from api.progress.next_steps import NextStepOut, open_steps
+from api.progress.next_steps import NextStepOut, open_steps_json
 from api.refs import PersonRef
 from api.takes.schemas import ResponseOut, TakeOut
+from models.asset import Asset
 from models.challenge import Challenge, Prompt
+from models.critique import NextStep
 from models.person import Person
+from models.reads import json_list, json_object
 from models.rubric import Criterion
 from models.take import Response, Take
 
 
-@dataclass(frozen=True)
-class _Parts:
-    prompts: dict[UUID, list[UUID]]  # by challenge, in order
-    skills: dict[UUID, set[UUID]]  # by challenge
-    responses: dict[tuple[UUID, UUID], Response]  # by take and prompt
-    assets: dict[UUID, AssetOut]
-    names: dict[UUID, str]
-    steps: list[tuple[NextStepOut, UUID]]
+class _Response(msgspec.Struct, frozen=True):
+    prompt_id: UUID
+    failed: bool
+    asset: AssetRow | None
+
+
+_responses = msgspec.json.Decoder(list[_Response])
+_next_steps = msgspec.json.Decoder(list[NextStepOut])
 
 
 async def take_out(session: AsyncSession, actor: Actor, state: State, take: Take) -> TakeOut:
@@ -36,18 +39,10 @@ async def take_out(session: AsyncSession, actor: Actor, state: State, take: Take
 
 
 async def take_outs(session: AsyncSession, actor: Actor, state: State, takes: Sequence[Take]) -> list[TakeOut]:
-    org, challenges = actor.org_id, {take.challenge_id for take in takes}
-    people = {take.person_id for take in takes}
-    responses = await _responses(session, org, [take.id for take in takes])
-    parts = _Parts(
-        await _prompts(session, org, challenges),
-        await _skills(session, org, challenges),
-        {(response.take_id, response.prompt_id): response for response in responses},
-        await asset_outs(session, state, [response.asset_id for response in responses]),
-        await names_of(session, org, people),
-        await open_steps(session, actor, people),
-    )
-    return [_out(take, parts) for take in takes]
+    chosen = select(Take).where(Take.org_id == actor.org_id, Take.id.in_([take.id for take in takes]))
+    rows = await session.execute(take_rows(actor, chosen))
+    found = {row.id: make_take_out(state, row) for row in rows}
+    return [found[take.id] for take in takes]
 
 
 async def names_of(session: AsyncSession, org_id: UUID, person_ids: Iterable[UUID]) -> dict[UUID, str]:
@@ -57,70 +52,122 @@ async def names_of(session: AsyncSession, org_id: UUID, person_ids: Iterable[UUI
     return {row.id: row.name for row in rows}
 
 
-def _out(take: Take, parts: _Parts) -> TakeOut:
-    return TakeOut(
-        take.id,
-        take.assignment_id,
-        take.challenge_id,
-        PersonRef(take.person_id, parts.names[take.person_id]),
-        take.team_id,
-        take.number,
-        take.practice,
-        take.state,
-        take.note,
-        take.confidence,
-        [_response(take, prompt_id, parts) for prompt_id in parts.prompts[take.challenge_id]],
-        [step for step, from_take in parts.steps if _is_from_last_time(step, from_take, take, parts)],
-        take.created_at,
-        take.submitted_at,
-        take.opened_at,
-        take.reviewed_at,
-    )
-
-
-def _response(take: Take, prompt_id: UUID, parts: _Parts) -> ResponseOut:
-    response = parts.responses.get((take.id, prompt_id))
-    if response is None:
-        return ResponseOut(prompt_id, None, replace=False)
-    replace = take.state == "needs_replacement" and response.failed_at is not None
-    return ResponseOut(prompt_id, parts.assets.get(response.asset_id), replace=replace)
-
-
-def _is_from_last_time(step: NextStepOut, from_take: UUID, take: Take, parts: _Parts) -> bool:
-    """A step that was agreed before this take was handed in, on a skill it practises."""
-    if step.person_id != take.person_id or from_take == take.id or step.published_at is None:
-        return False
-    known = take.submitted_at is None or step.published_at <= take.submitted_at
-    return known and step.skill_id in parts.skills[take.challenge_id]
-
-
-async def _responses(session: AsyncSession, org_id: UUID, take_ids: Sequence[UUID]) -> Sequence[Response]:
-    rows = await session.scalars(select(Response).where(Response.org_id == org_id, Response.take_id.in_(take_ids)))
-    return rows.all()
-
-
-async def _prompts(session: AsyncSession, org_id: UUID, challenge_ids: Iterable[UUID]) -> dict[UUID, list[UUID]]:
-    rows = await session.execute(
-        select(Prompt.challenge_id, Prompt.id)
-        .where(Prompt.org_id == org_id, Prompt.challenge_id.in_(challenge_ids))
-        .order_by(Prompt.challenge_id, Prompt.position)
-    )
-    found: dict[UUID, list[UUID]] = defaultdict(list)
-    for row in rows:
-        found[row.challenge_id].append(row.id)
-    return found
-
-
-async def _skills(session: AsyncSession, org_id: UUID, challenge_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
-    rows = await session.execute(
-        select(Challenge.id, Criterion.skill_id)
-        .join(
-            Criterion,
-            (Criterion.org_id == Challenge.org_id) & (Criterion.rubric_version_id == Challenge.rubric_version_id),
+def take_rows(actor: Actor, chosen: Select[Any]) -> Select[*tuple[Any, ...]]:
+    """Return the query of all that `make_take_out` needs of the chosen takes; that the actor sees them, its caller
+    knows.
+    """
+    take = chosen.subquery("chosen")
+    return (
+        select(
+            take.c.id,
+            take.c.assignment_id,
+            take.c.challenge_id,
+            take.c.person_id,
+            Person.name,
+            take.c.team_id,
+            take.c.number,
+            take.c.practice,
+            take.c.state,
+            take.c.note,
+            take.c.confidence,
+            take.c.created_at,
+            take.c.submitted_at,
+            take.c.opened_at,
+            take.c.reviewed_at,
+            cast(_responses_json(take), Text).label("responses"),
+            cast(_next_steps_json(actor, take), Text).label("next_steps"),
         )
-        .where(Challenge.org_id == org_id, Challenge.id.in_(challenge_ids))
+        .select_from(take)
+        .join(Person, (Person.org_id == take.c.org_id) & (Person.id == take.c.person_id))
     )
-    found: dict[UUID, set[UUID]] = defaultdict(set)
-    for row in rows:
-        found[row.id].add(row.skill_id)
-    return found
+
+
+def _responses_json(take: Subquery) -> Any:
+    """Return one for each prompt, in order, whether it has a response or not."""
+    response = json_object(
+        prompt_id=Prompt.id,
+        failed=Response.failed_at.is_not(None),
+        asset=case((Asset.id.is_(None), null()), else_=asset_json()),
+    )
+    return (
+        select(json_list(response, Prompt.position))
+        .select_from(Prompt)
+        .outerjoin(
+            Response,
+            (Response.org_id == Prompt.org_id) & (Response.prompt_id == Prompt.id) & (Response.take_id == take.c.id),
+        )
+        .outerjoin(Asset, (Asset.org_id == Response.org_id) & (Asset.id == Response.asset_id))
+        .where(Prompt.org_id == take.c.org_id, Prompt.challenge_id == take.c.challenge_id)
+        .correlate(take)
+        .scalar_subquery()
+    )
+
+
+def _next_steps_json(actor: Actor, take: Subquery) -> Any:
+    """Return the person's open ones that were agreed before this take was handed in, on a skill it practises."""
+    practised = (
+        select(Criterion.skill_id)
+        .join(
+            Challenge,
+            (Challenge.org_id == Criterion.org_id) & (Challenge.rubric_version_id == Criterion.rubric_version_id),
+        )
+        .where(Challenge.org_id == take.c.org_id, Challenge.id == take.c.challenge_id)
+        .correlate(take)
+    )
+    steps, origin = open_steps_json(actor, NextStep.person_id == take.c.person_id)
+    return (
+        steps.where(
+            origin.take_id != take.c.id,
+            or_(take.c.submitted_at.is_(None), NextStep.published_at <= take.c.submitted_at),
+            NextStep.skill_id.in_(practised),
+        )
+        .correlate(take)
+        .scalar_subquery()
+    )
+
+
+def make_take_out(state: State, row: Sequence[Any]) -> TakeOut:
+    (
+        id_,
+        assignment_id,
+        challenge_id,
+        person_id,
+        name,
+        team_id,
+        number,
+        practice,
+        take_state,
+        note,
+        confidence,
+        created_at,
+        submitted_at,
+        opened_at,
+        reviewed_at,
+        responses,
+        next_steps,
+    ) = row
+    may_replace = take_state == "needs_replacement"
+    return TakeOut(
+        id_,
+        assignment_id,
+        challenge_id,
+        PersonRef(person_id, name),
+        team_id,
+        number,
+        practice,
+        take_state,
+        note,
+        confidence,
+        [_response(state, response, may_replace=may_replace) for response in _responses.decode(responses)],
+        _next_steps.decode(next_steps),
+        created_at,
+        submitted_at,
+        opened_at,
+        reviewed_at,
+    )
+
+
+def _response(state: State, response: _Response, *, may_replace: bool) -> ResponseOut:
+    asset = response.asset
+    shown = None if asset is None else make_asset_out(state, asset, asset.renditions)
+    return ResponseOut(response.prompt_id, shown, replace=may_replace and response.failed)

@@ -1,22 +1,27 @@
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Response, delete, get, post, put
+from litestar import Request, Response, delete, get, post, put
 from litestar.datastructures import State
-from litestar.di import NamedDependency
+from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access import one, shown
-from api.auth import Actor
+from api.assignments.representation import assignment_out
+from api.assignments.schemas import AssignmentOut
+from api.auth import Actor, Caller
 from api.creation import created
+from api.etags import IfMatch, match_if_named
 from api.paging import Cursor, Limit, Page, after, encode
 from api.policy import may_answer, may_edit_take, may_see, visible
 from api.problems import declared
+from api.reading import reading
 from api.takes import reviews, service
-from api.takes.representation import take_out, take_outs
+from api.takes.reading import FoundTake, first_opened, read_take
+from api.takes.representation import make_take_out, take_out, take_outs
 from api.takes.schemas import ResponseIn, ReviewOut, SubmitIn, TakeIn, TakeOut
 from models import submission
 from models.challenge import Assignment
@@ -30,7 +35,11 @@ OPEN_DRAFT = {200: ResponseSpec(TakeOut, generate_examples=False, description="T
     dependencies={"assignment": one(Assignment, may_answer, lock=True)},
     operation_id="StartTake",
     summary="Start a take, or get the open draft",
-    responses=OPEN_DRAFT | declared(403, 409),
+    description=(
+        "With the assignment's `version` as If-Match a new take is begun only while the assignment is as the client "
+        "saw it: two devices of one person, each with a recording of its own, hand in one take and not two."
+    ),
+    responses=OPEN_DRAFT | declared(403, 409, 412),
     tags=["takes"],
 )
 async def start_take(
@@ -39,8 +48,18 @@ async def start_take(
     actor: NamedDependency[Actor],
     session: NamedDependency[AsyncSession],
     state: State,
+    request: Request[Any, Any, Any],
+    if_match: IfMatch = None,
 ) -> Response[TakeOut]:
-    take, new = await service.start_take(session, actor, assignment, data)
+    del if_match
+
+    async def current() -> AssignmentOut:
+        return await assignment_out(session, assignment)
+
+    async def unchanged() -> None:
+        await match_if_named(request, assignment.version, current)
+
+    take, new = await service.start_take(session, actor, assignment, data, unchanged)
     return created(await take_out(session, actor, state, take), new=new)
 
 
@@ -69,18 +88,17 @@ async def list_takes(
 
 @get(
     "/takes/{take_id:uuid}",
-    dependencies={"take": one(Take, may_see)},
+    dependencies={"found": Provide(read_take)},
     operation_id="GetTake",
     summary="One take, with its responses and the next steps from last time",
     description="When a reviewer gets it for the first time it counts as opened: its rep cannot withdraw it any more.",
     responses=declared(),
     tags=["takes"],
 )
-async def get_take(
-    take: NamedDependency[Take], actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], state: State
-) -> TakeOut:
-    await service.open_take(session, actor, take)
-    return await take_out(session, actor, state, take)
+async def get_take(found: NamedDependency[FoundTake], state: State) -> TakeOut:
+    if found.opens:
+        return await first_opened(state, found)
+    return make_take_out(state, found.row)
 
 
 @put(
@@ -161,9 +179,10 @@ async def discard_take(take: NamedDependency[Take], session: NamedDependency[Asy
     tags=["takes"],
 )
 async def list_reviews(
-    actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], limit: Limit = 50, cursor: Cursor = None
+    caller: NamedDependency[Caller], state: State, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ReviewOut]:
-    return await reviews.list_reviews(session, actor, limit, cursor)
+    async with reading(state, caller) as read:
+        return await reviews.list_reviews(read, limit, cursor)
 
 
 routes = [

@@ -1,3 +1,5 @@
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -18,10 +20,17 @@ from models.take import Response, Take
 ANSWERABLE = ("open", "in_progress", "retake", "submitted")
 
 
-async def start_take(session: AsyncSession, actor: Actor, assignment: Assignment, data: TakeIn) -> tuple[Take, bool]:
+async def start_take(
+    session: AsyncSession,
+    actor: Actor,
+    assignment: Assignment,
+    data: TakeIn,
+    unchanged: Callable[[], Awaitable[None]],
+) -> tuple[Take, bool]:
     """Return the open draft, or a new one, and whether it is new. The assignment's row is locked.
 
     Raises:
+        PreconditionFailedError: by `unchanged`: the assignment is not as the client saw it, and there is no draft.
         IllegalMoveError: the assignment is not to be answered now.
         ConflictError: no takes are left.
     """
@@ -29,6 +38,7 @@ async def start_take(session: AsyncSession, actor: Actor, assignment: Assignment
         return found, False
     if draft := await _open_draft(session, assignment, practice=data.practice):
         return draft, False
+    await unchanged()
     await _check_open(session, assignment)
     if not data.practice:
         await _check_takes_left(session, assignment)
@@ -166,13 +176,18 @@ def _check_replaceable(take: Take, response: Response | None) -> None:
     )
 
 
+def opens(actor: Actor, person_id: UUID, opened_at: datetime | None) -> bool:
+    """Return whether to look at a take now opens it."""
+    return person_id != actor.person_id and opened_at is None
+
+
 async def open_take(session: AsyncSession, actor: Actor, take: Take) -> None:
     """Note that a reviewer has seen it: from then on its rep cannot withdraw it.
 
     Raises:
         NotFoundError: its rep withdrew it at this moment.
     """
-    if take.person_id == actor.person_id or take.opened_at is not None:
+    if not opens(actor, take.person_id, take.opened_at):
         return
     await session.refresh(take, with_for_update=True)
     if take.state not in HANDED_IN:

@@ -36,7 +36,11 @@ InState = Annotated[UploadState | None, QueryParameter(name="state", description
     opt=OWN,
     operation_id="CreateUpload",
     summary="Announce a file, which then comes in parts",
-    description="The asset is there at once, so that a take can be answered and submitted while its bytes are coming.",
+    description=(
+        "The asset is there at once, so that a take can be answered and submitted while its bytes are coming. "
+        "`too-many-uploads`: finish some that are open, or give some up. `quota-exceeded`: the organization's storage "
+        "is full; an admin sees it coming in `GetMe`."
+    ),
     responses=SAME_ID | declared(409),
     tags=["uploads"],
 )

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from media.jobs.trying import OUTAGES
+from media.jobs.trying import is_outage
 from models.database import Database
 
 # Taken again each round by whoever has it: which tells, too, whether its connection still lives.
@@ -25,10 +25,11 @@ async def alone(database: Database, name: str, every_s: float, round_: Callable[
                 while await connection.scalar(TAKE, {"name": f"showme {name}"}):
                     await round_()
                     await asyncio.sleep(every_s)
-        except OUTAGES as outage:
-            log.warning("a round failed", work=name, error=str(outage))
-        except Exception:
-            log.exception("a round failed", work=name)
+        except Exception as error:
+            if is_outage(error):
+                log.warning("a round failed", work=name, error=str(error))
+            else:
+                log.exception("a round failed", work=name)
         await asyncio.sleep(every_s)
 
 

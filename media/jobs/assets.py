@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from media import keys, queue
+from media import keys, metrics, queue
 from media.facts import Probe
 from media.jobs.context import WorkerContext
 from media.pipeline import Made
@@ -109,6 +109,9 @@ async def publish_playable(context: WorkerContext, org_id: UUID, asset_id: UUID,
         asset.problem_code = asset.problem_detail = None
         await put_renditions(session, asset, [playable_rendition(asset, made.playable, made.facts)])
         await order(session, "make_ladder", asset_id)
+    if asset.processing_at is not None:
+        took = asset.playable_at - asset.processing_at
+        metrics.PLAYABLE_SECONDS.labels(made.how).observe(took.total_seconds())
 
 
 def playable_rendition(asset: Asset, path: Path, facts: Probe) -> Rendition:

@@ -12,22 +12,21 @@ from uuid import UUID
 import structlog
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
-from sqlalchemy.exc import InterfaceError, OperationalError
 from structlog.contextvars import bound_contextvars
 
+from media import metrics, traces
 from media.jobs.context import WorkerContext
 from media.problems import MediaProblem
 from media.queue import Queue
 from media.storage import StorageUnavailable
 from models.base import now
 from models.errors import UnavailableError
+from models.outages import broke_off
 
 TRIES = 3
 OUTAGE_TRIES = 8  # about three quarters of an hour: a store that is down is not the video's fault
 FIRST_WAIT_S = 5.0
 LONGEST_WAIT_S = 900.0
-# What ends by itself, sooner or later. OSError: no connection, no room; smtplib's errors are of it as well.
-OUTAGES = (StorageUnavailable, UnavailableError, OperationalError, InterfaceError, OSError)
 
 Run = Callable[[WorkerContext, UUID, UUID], Awaitable[None]]
 GiveUp = Callable[[WorkerContext, UUID, UUID, MediaProblem], Awaitable[None]]
@@ -50,8 +49,13 @@ class Task:
 
     def last_try(self, job: Job, error: Exception | None = None) -> bool:
         """Whether no try is left after the one that has just ended; without an error it took its worker with it."""
-        tries = OUTAGE_TRIES if isinstance(error, OUTAGES) else TRIES
+        tries = OUTAGE_TRIES if error is not None and is_outage(error) else TRIES
         return not self.promised and job.attempts + 1 >= tries
+
+
+def is_outage(error: BaseException) -> bool:
+    """Tell whether it ends by itself, sooner or later. OSError: no connection, no room; smtplib's are of it as well."""
+    return isinstance(error, StorageUnavailable | UnavailableError | OSError) or broke_off(error)
 
 
 class TryAgain(Exception):  # noqa: N818 - says what is to happen
@@ -87,12 +91,18 @@ async def attempt(context: WorkerContext, task: Task, job: Job) -> None:
         Exception: what went wrong at the last try; that, too, stands on the asset by now.
     """
     org_id, subject_id, request_id = ids_of(task, job.task_kwargs)
-    with bound_contextvars(request_id=request_id, job=job.id, task=task.name):
+    with (
+        bound_contextvars(request_id=request_id, job=job.id, task=task.name),
+        metrics.job(task.name) as counted,
+        traces.span(task.name, parent=str(job.task_kwargs.get(traces.TRACEPARENT, "")), job=True),
+    ):
         started = time.perf_counter()
         log.info("job started", attempt=job.attempts + 1, **{task.subject: str(subject_id)})
         try:
             await task.run(context, org_id, subject_id)
+            counted.outcome = "done"
         except Exception as error:  # noqa: BLE001 - whatever it is, the asset must say it
+            counted.outcome = outcome_of(task, job, error)
             await _failed(context, task, job, error)
         log.info("job ended", ms=round((time.perf_counter() - started) * 1000))
 
@@ -102,11 +112,19 @@ def ids_of(task: Task, args: Mapping[str, Any]) -> tuple[UUID, UUID, str]:
     return UUID(args["org_id"]), UUID(args[task.subject]), str(args.get("request_id", ""))
 
 
+def outcome_of(task: Task, job: Job, error: Exception) -> metrics.Outcome:
+    """Return what comes of a job that failed: `refused` is the video's fault, and no fault of ours."""
+    if isinstance(error, MediaProblem) and not error.retryable:
+        return "refused"
+    return "failed" if task.last_try(job, error) else "retried"
+
+
 async def _failed(context: WorkerContext, task: Task, job: Job, error: Exception) -> None:
-    expected = isinstance(error, (MediaProblem, *OUTAGES))
-    for_good = isinstance(error, MediaProblem) and not error.retryable
+    expected = isinstance(error, MediaProblem) or is_outage(error)
+    outcome = outcome_of(task, job, error)
+    for_good = outcome == "refused"
     said = {"error": str(error) or type(error).__name__, "exc_info": None if expected else error}
-    if not for_good and not task.last_try(job, error):
+    if outcome == "retried":
         log.warning("job failed, to be tried again", wait_s=wait_s(job), **said)
         raise TryAgain(wait_s(job)) from error
     log.log(logging.INFO if for_good else logging.ERROR, "job failed for good", **said)
@@ -120,9 +138,11 @@ async def give_up(context: WorkerContext, task: Task, job: Job, problem: MediaPr
     org_id, subject_id, _ = ids_of(task, job.task_kwargs)
     try:
         await task.give_up(context, org_id, subject_id, problem)
-    except OUTAGES as outage:
-        log.warning("a failure could not be written down", error=str(outage))
-        raise TryAgain(wait_s(job)) from outage
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        log.warning("a failure could not be written down", error=str(error))
+        raise TryAgain(wait_s(job)) from error
 
 
 def problem_of(error: Exception) -> MediaProblem:

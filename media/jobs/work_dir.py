@@ -4,8 +4,9 @@ import asyncio
 import fcntl
 import os
 import shutil
+import signal
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -46,6 +47,15 @@ def _remove_if_dead(folder: Path) -> None:
     except BlockingIOError:
         return
     else:
+        _end_strays(folder)
         shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(descriptor)
+
+
+def _end_strays(folder: Path) -> None:
+    """End what a worker that was killed has left at work in its folder: an ffmpeg outlives it, and goes on encoding."""
+    for process in Path("/proc").glob("[0-9]*"):  # where there is none, its limits end it
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(folder.resolve()):
+                os.kill(int(process.name), signal.SIGKILL)

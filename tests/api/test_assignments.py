@@ -1,18 +1,10 @@
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
-from sqlalchemy import event
 
-from models.asset import Asset
-from models.base import now
-from models.challenge import Assignment
-from models.submission import asset_failed
 from tests.factories.challenges import (
-    Cast,
     acted,
     add,
     after_now,
@@ -21,200 +13,21 @@ from tests.factories.challenges import (
     assignments,
     change_assignment,
     changed,
+    copy_of,
     drafted,
+    get_assignment,
     hand_in,
     holders,
     inbox,
-    instant,
     leave,
     make_cast,
     published,
-    set_row,
-    set_take,
     start_take,
     to_people,
     to_teams,
 )
-from tests.factories.people import OrgKit, Somebody
+from tests.factories.people import OrgKit
 from tests.factories.takes import fresh
-
-STATES = ("scheduled", "open", "in_progress", "submitted", "retake", "done", "excused", "closed")
-
-
-async def copy_of(cast: Cast, **values: Any) -> dict[str, Any]:
-    """Publish a challenge, and return the rep's copy."""
-    return await assignment_for(cast.rep, await published(cast, **values), cast.rep)
-
-
-def dated(days: int | None) -> dict[str, Any]:
-    return {} if days is None else {"due_at": after_now(days=days)}
-
-
-async def get(who: Somebody, assignment: dict[str, Any]) -> dict[str, Any]:
-    answer = await who.client.get(f"/v1/assignments/{assignment['id']}")
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["etag"] == f'"{answer.json()["version"]}"'
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-async def retake(org: OrgKit, assignment: dict[str, Any]) -> None:
-    """Ask for another take, as a critique with that decision does."""
-    async with org.database.tenant(org.id) as session:
-        row = await session.get_one(Assignment, (org.id, UUID(assignment["id"])))
-        row.move("retake")
-        row.extra_takes += 1
-
-
-async def test_an_item_of_the_inbox_is_enough_to_start_a_take(org: OrgKit) -> None:
-    cast = await make_cast(org)
-    due_at = after_now(days=2)
-    challenge = await published(
-        cast, brief="In a minute.", prompts=[{"text": "One"}, {"text": "Two"}], max_takes=3, due_at=due_at
-    )
-    (item,) = await inbox(cast.rep)
-    assert item["challenge"] == {
-        "id": challenge["id"],
-        "title": "Why us",
-        "kind": "positioning",
-        "brief": "In a minute.",
-        "prompt_count": 2,
-    }
-    assert item["person"] == {"id": str(cast.rep.id), "name": "Robin Rep"}
-    assert (item["state"], item["team_id"], item["takes_left"]) == ("open", str(cast.team_id), 3)
-    assert (item["overdue"], item["late"], item["due_at_own"], item["opens_at"]) == (False, False, False, None)
-    assert (item["current_take_id"], item["accepted_take_id"], item["version"]) == (None, None, 1)
-    assert instant(item["due_at"]) == instant(due_at)
-    assert len((await start_take(cast.rep, item))["responses"]) == 2
-
-
-async def test_the_inbox_holds_what_is_open_and_a_state_asks_for_the_others(org: OrgKit) -> None:
-    cast = await make_cast(org)
-    for state in STATES:
-        item = await copy_of(cast, title=state)
-        await set_row(org, item, state=state, opens_at=now() + timedelta(days=1) if state == "scheduled" else None)
-    assert {item["state"] for item in await inbox(cast.rep)} == {"open", "in_progress", "retake"}
-    for state in STATES:
-        assert [(item["challenge"]["title"], item["state"]) for item in await inbox(cast.rep, state=state)] == [
-            (state, state)
-        ]
-
-
-async def test_a_state_that_there_is_not_is_pointed_at(org: OrgKit) -> None:
-    refused = await (await org.person()).client.get("/v1/me/assignments", params={"state": "lost"})
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#query/state")
-
-
-async def test_the_inbox_is_the_caller_s_own(org: OrgKit, make_org: Callable[..., Any]) -> None:
-    cast = await make_cast(org)
-    await cast.another_rep()
-    await published(cast)
-    elsewhere = await make_cast(await make_org())
-    for who in (cast.manager, cast.enablement, elsewhere.rep):
-        assert await inbox(who) == []
-    assert [item["person"]["name"] for item in await inbox(cast.rep)] == ["Robin Rep"]
-
-
-async def test_the_soonest_due_comes_first_and_what_has_no_due_time_last(org: OrgKit) -> None:
-    cast = await make_cast(org)
-    for title, due in (("never", None), ("late", 3), ("soon", 1), ("never again", None), ("later", 2)):
-        await published(cast, title=title, **dated(due))
-    overdue = await copy_of(cast, title="overdue")
-    await set_row(org, overdue, due_at=now() - timedelta(days=1))
-    titles = [item["challenge"]["title"] for item in await inbox(cast.rep)]
-    assert titles[:4] == ["overdue", "soon", "later", "late"]
-    assert sorted(titles[4:]) == ["never", "never again"]
-
-
-async def test_pages_of_the_inbox_repeat_and_miss_nothing_while_challenges_arrive(org: OrgKit) -> None:
-    cast = await make_cast(org)
-    for number, due in enumerate([1, 2, 2, None, 3, None, None]):
-        await published(cast, title=f"{number}", **dated(due))
-    found, cursor = [], None
-    while True:
-        query = {"limit": 2} | ({"cursor": cursor} if cursor else {})
-        page = (await cast.rep.client.get("/v1/me/assignments", params=query)).json()
-        found += [item["challenge"]["title"] for item in page["items"]]
-        await published(cast, title="sooner", due_at=after_now(hours=1))
-        if (cursor := page["next_cursor"]) is None:
-            break
-    assert sorted(found) == [f"{number}" for number in range(7)]
-    assert (found[0], found[3]) == ("0", "4")
-
-
-async def test_the_inbox_costs_two_statements_however_long_it_is(org: OrgKit) -> None:
-    cast = await make_cast(org)
-    for _ in range(5):
-        await published(cast)
-    statements: list[str] = []
-    engine = org.database.engine.sync_engine
-
-    def note(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
-    event.listen(engine, "before_cursor_execute", note)
-    items = await inbox(cast.rep)
-    event.remove(engine, "before_cursor_execute", note)
-    assert (len(items), len(statements)) == (5, 2)
-
-
-async def test_a_video_that_has_to_be_replaced_brings_its_assignment_back(org: OrgKit) -> None:
-    cast = await make_cast(org)
-    item = await copy_of(cast)
-    take = await hand_in(org, cast.rep, item)
-    assert await inbox(cast.rep) == []
-    async with org.database.tenant(org.id) as session:
-        asset = await session.get_one(Asset, (org.id, UUID(take["responses"][0]["asset"]["id"])))
-        asset.state, asset.problem_code = "failed", "no-video"
-        await asset_failed(session, asset)
-    (back,) = await inbox(cast.rep)
-    assert (back["state"], back["current_take_id"]) == ("in_progress", take["id"])
-
-
-async def test_a_retake_is_in_the_inbox_with_one_more_take(org: OrgKit) -> None:
-    cast = await make_cast(org)
-    item = await copy_of(cast, max_takes=1)
-    take = await hand_in(org, cast.rep, item)
-    assert (await get(cast.rep, item))["takes_left"] == 0
-    await retake(org, item)
-    (back,) = await inbox(cast.rep)
-    assert (back["state"], back["takes_left"], back["current_take_id"]) == ("retake", 1, take["id"])
-
-
-async def test_takes_left_counts_what_was_handed_in(org: OrgKit) -> None:
-    cast = await make_cast(org)
-    item, free = await copy_of(cast, max_takes=3), await copy_of(cast)
-    await start_take(cast.rep, item, practice=True)
-    assert (await get(cast.rep, item))["takes_left"] == 3
-    take = await hand_in(org, cast.rep, item)
-    await start_take(cast.rep, item)
-    assert (await get(cast.rep, item))["takes_left"] == 2
-    await cast.rep.client.post(f"/v1/takes/{take['id']}/withdraw")
-    assert (await get(cast.rep, item))["takes_left"] == 3
-    assert (await get(cast.rep, free))["takes_left"] is None
-
-
-@pytest.mark.parametrize(
-    ("state", "overdue"), [(state, state in {"open", "in_progress", "retake"}) for state in STATES]
-)
-async def test_overdue_is_what_asks_for_something_after_its_due_time(org: OrgKit, state: str, *, overdue: bool) -> None:
-    cast = await make_cast(org)
-    item = await copy_of(cast)
-    opens_at = now() + timedelta(days=1)
-    await set_row(org, item, state=state, due_at=now() - timedelta(minutes=1), opens_at=opens_at)
-    assert (await get(cast.rep, item))["overdue"] is overdue
-    await set_row(org, item, due_at=now() + timedelta(hours=1))
-    assert (await get(cast.rep, item))["overdue"] is False
-
-
-async def test_late_is_a_current_take_that_was_handed_in_after_it_was_due(org: OrgKit) -> None:
-    cast = await make_cast(org)
-    item = await copy_of(cast, due_at=after_now(days=1))
-    take = await hand_in(org, cast.rep, item)
-    assert (await get(cast.rep, item))["late"] is False
-    await set_take(org, take, submitted_at=now() + timedelta(days=2))
-    late = await get(cast.manager, item)
-    assert (late["late"], late["overdue"], late["current_take_id"]) == (True, False, take["id"])
 
 
 async def test_an_assignment_is_seen_by_its_rep_their_managers_and_enablement(
@@ -226,7 +39,7 @@ async def test_an_assignment_is_seen_by_its_rep_their_managers_and_enablement(
     boss = await org.person()
     await org.member(await org.team("South"), boss, "manager")
     for who in (cast.rep, cast.manager, cast.enablement):
-        assert await get(who, item) == item
+        assert await get_assignment(who, item) == item
     for who in (peer, boss, admin, other.enablement):
         assert (await who.client.get(f"/v1/assignments/{item['id']}")).status_code == 404
         assert (await change_assignment(who, item, excused=True)).status_code == 404
@@ -259,7 +72,7 @@ async def test_a_change_that_cannot_be_is_pointed_at(org: OrgKit, patch: dict[st
     item = await assignment_for(cast.manager, await published(cast, opens_at="2150-02-01T00:00:00Z"), cast.rep)
     refused = await change_assignment(cast.manager, item, **patch)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
-    assert await get(cast.manager, item) == item
+    assert await get_assignment(cast.manager, item) == item
 
 
 async def test_nobody_extends_or_excuses_themselves(org: OrgKit) -> None:
@@ -275,7 +88,7 @@ async def test_an_excuse_takes_it_out_of_the_inbox_and_back(org: OrgKit) -> None
     cast = await make_cast(org)
     item = await copy_of(cast)
     await start_take(cast.rep, item)
-    excused = await assignment_changed(cast.manager, await get(cast.manager, item), excused=True)
+    excused = await assignment_changed(cast.manager, await get_assignment(cast.manager, item), excused=True)
     assert (excused["state"], await inbox(cast.rep)) == ("excused", [])
     again = await assignment_changed(cast.manager, excused, excused=True)
     assert again == excused
@@ -291,7 +104,7 @@ async def test_what_was_handed_in_stays_through_an_excuse(org: OrgKit) -> None:
     cast = await make_cast(org)
     item = await copy_of(cast)
     take = await hand_in(org, cast.rep, item)
-    excused = await assignment_changed(cast.manager, await get(cast.manager, item), excused=True)
+    excused = await assignment_changed(cast.manager, await get_assignment(cast.manager, item), excused=True)
     back = await assignment_changed(cast.manager, excused, excused=False)
     assert (excused["current_take_id"], back["state"], back["current_take_id"]) == (take["id"], "submitted", take["id"])
 
@@ -302,11 +115,11 @@ async def test_an_excuse_outlives_the_end_of_the_challenge(org: OrgKit) -> None:
     item = await assignment_for(cast.manager, challenge, cast.rep)
     excused = await assignment_changed(cast.manager, item, excused=True)
     await acted(cast.manager, challenge, "close")
-    assert await get(cast.manager, item) == excused
+    assert await get_assignment(cast.manager, item) == excused
     closed = await assignment_changed(cast.manager, excused, excused=False)
     assert closed["state"] == "closed"
     await acted(cast.manager, challenge, "reopen")
-    assert (await get(cast.manager, item))["state"] == "open"
+    assert (await get_assignment(cast.manager, item))["state"] == "open"
 
 
 async def test_both_can_change_at_once(org: OrgKit) -> None:
@@ -323,7 +136,7 @@ async def test_a_change_names_the_version_it_saw(org: OrgKit) -> None:
     assert (blind.status_code, blind.json()["type"]) == (428, "/problems/precondition-required")
     await start_take(cast.rep, item)
     stale = await change_assignment(cast.manager, item, excused=True)
-    assert (stale.status_code, stale.json()["current"]) == (412, await get(cast.manager, item))
+    assert (stale.status_code, stale.json()["current"]) == (412, await get_assignment(cast.manager, item))
     assert stale.json()["current"]["state"] == "in_progress"
 
 

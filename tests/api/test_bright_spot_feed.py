@@ -163,6 +163,14 @@ async def test_words_are_found_in_title_and_reason_those_of_the_title_first(org:
     assert await listed(reader, q="nobody said this") == []
 
 
+@pytest.mark.parametrize(
+    "q", ["value", "first", "don't", "don’t", "opening", "“opening”", "objection", "“nice opening”"]
+)
+async def test_a_word_is_found_beside_the_punctuation_that_phones_type(org: OrgKit, q: str) -> None:
+    story = await feed(org, "Nice “opening”… don’t discount—“value” first: «objection»")
+    assert len(await listed(story.manager, q=q)) == 1
+
+
 async def test_those_of_the_same_rank_come_once_each_over_all_pages(org: OrgKit) -> None:
     await feed(org, "Silence one", "Silence two", "Silence three", "Silence four", "Silence five")
     found = await listed(await org.person(), q="silence")

@@ -2,45 +2,26 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 
 from models.base import now
 from models.critique import Critique, NextStep
-from models.progress import SkillObservation
-from models.take import Take
 from models.team import Membership
-from tests.factories.critiques import draft, make_critique, publish, scores, write
-from tests.factories.people import OrgKit, Somebody
-from tests.factories.takes import Story, assignment_of, fresh, make_skill, make_story, make_take, state_of
-
-
-async def patched(who: Somebody, critique: dict[str, Any], body: dict[str, Any]) -> httpx.Response:
-    headers = {"if-match": f'"{critique["version"]}"'}
-    return await who.client.patch(f"/v1/critiques/{critique['id']}", json=body, headers=headers)
-
-
-async def got(who: Somebody, critique: dict[str, Any]) -> httpx.Response:
-    return await who.client.get(f"/v1/critiques/{critique['id']}")
-
-
-async def act(who: Somebody, critique: dict[str, Any], action: str, **body: Any) -> httpx.Response:
-    return await who.client.post(f"/v1/critiques/{critique['id']}/{action}", json=body or None)
-
-
-async def observations(story: Story) -> list[SkillObservation]:
-    async with story.database.tenant(story.org.id) as session:
-        rows = await session.scalars(
-            select(SkillObservation)
-            .where(SkillObservation.org_id == story.org.id)
-            .order_by(SkillObservation.published_at, SkillObservation.id)
-        )
-        return list(rows.all())
-
-
-def step(story: Story, text: str = "Open with the number", key: str = "opening") -> dict[str, Any]:
-    return {"skill_id": str(story.questions[key].skill_id), "text": text}
+from tests.factories.critiques import (
+    act,
+    draft,
+    got,
+    make_critique,
+    observations,
+    patched,
+    publish,
+    scores,
+    step,
+    write,
+)
+from tests.factories.people import OrgKit
+from tests.factories.takes import fresh, make_skill, make_story, make_take
 
 
 async def test_a_draft_shows_the_rubric_version_to_score_against(org: OrgKit) -> None:
@@ -216,254 +197,6 @@ async def test_an_id_of_another_next_step_is_refused(org: OrgKit) -> None:
     taken = step(story) | {"id": first["next_steps"][0]["id"]}
     refused = await patched(story.manager, critique, {"next_steps": [taken]})
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/id-taken")
-
-
-async def test_publishing_names_the_required_scores_that_are_missing(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await draft(await make_take(story), story.manager)
-    critique = await write(story.manager, critique, scores=scores(story, clarity=1))
-    refused = await act(story.manager, critique, "publish")
-    assert (refused.status_code, refused.json()["missing"]) == (409, ["opening"])
-    assert (await got(story.manager, critique)).json()["state"] == "draft"
-
-
-async def test_publishing_computes_the_value_and_one_observation_a_skill(org: OrgKit) -> None:
-    story = await make_story(org)
-    take_id = await make_take(story, days_ago=5)
-    critique = await make_critique(story, take_id, scores=scores(story, opening=1, clarity=4, story=0))
-    found = {one.skill_id: one for one in await observations(story)}
-    opening = found[story.questions["opening"].skill_id]
-    assert critique["value"] == pytest.approx((0.5 * 1 + 1.0 * 2 + 0.0 * 1) / 4)
-    assert opening.value == pytest.approx((0.5 + 2 * 1.0) / 3)
-    assert opening.step == pytest.approx((0.5 + 2 * 0.25) / 3)
-    assert found[story.questions["story"].skill_id].value == 0.0
-    async with story.database.tenant(org.id) as session:
-        take = await session.get_one(Take, (org.id, take_id))
-    assert {one.observed_at for one in found.values()} == {take.submitted_at}
-
-
-async def test_a_managers_critique_reviews_the_take_and_a_self_critique_does_not(org: OrgKit) -> None:
-    story = await make_story(org)
-    take_id = await make_take(story)
-    await make_critique(story, take_id, story.rep)
-    assert (await story.rep.client.get(f"/v1/takes/{take_id}")).json()["state"] == "submitted"
-    await make_critique(story, take_id)
-    take = (await story.rep.client.get(f"/v1/takes/{take_id}")).json()
-    assert (take["state"], take["reviewed_at"] is not None, await state_of(story)) == ("reviewed", True, "submitted")
-
-
-async def test_a_pass_is_the_end_of_the_assignment(org: OrgKit) -> None:
-    story = await make_story(org)
-    take_id = await make_take(story)
-    await make_critique(story, take_id, decision="pass")
-    assignment = await assignment_of(story)
-    assert (assignment.state, assignment.accepted_take_id) == ("done", take_id)
-
-
-async def test_two_managers_who_ask_for_a_retake_grant_one_take(org: OrgKit) -> None:
-    story = await make_story(org)
-    take_id, coach = await make_take(story), await org.person(org_role="enablement")
-    await make_critique(story, take_id, decision="retake")
-    await make_critique(story, take_id, coach, decision="retake")
-    assignment = await assignment_of(story)
-    assert (assignment.state, assignment.extra_takes) == ("retake", 1)
-
-
-async def test_a_retake_of_an_older_take_changes_nothing_when_a_newer_one_waits(org: OrgKit) -> None:
-    story = await make_story(org)
-    older = await make_take(story, days_ago=1)
-    await make_take(story, number=2)
-    await make_critique(story, older, decision="retake")
-    assert await state_of(story) == "submitted"
-
-
-async def test_only_a_managers_critique_decides(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await draft(await make_take(story), story.rep)
-    refused = await patched(story.rep, critique, {"decision": "pass"})
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/decision")
-
-
-@pytest.mark.parametrize(
-    ("levels", "meets"),
-    [
-        ({"opening": 2, "clarity": 2}, True),
-        ({"opening": 1, "clarity": 1}, False),
-        ({"opening": 0, "clarity": 4}, False),
-    ],
-)
-async def test_the_pass_mark_is_told_and_a_criterion_that_must_pass_counts_alone(
-    org: OrgKit, levels: dict[str, int], meets: bool
-) -> None:
-    story = await make_story(org, pass_mark=0.6)
-    critique = await make_critique(story, await make_take(story), scores=scores(story, **levels))
-    assert critique["meets_pass_mark"] is meets
-    assert await state_of(story) == "submitted"
-
-
-async def test_publishing_again_changes_nothing(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await make_critique(story, await make_take(story), decision="retake")
-    again = await act(story.manager, critique, "publish")
-    assert (again.status_code, again.json()) == (200, critique)
-    assert (await assignment_of(story)).extra_takes == 1
-
-
-async def test_two_devices_that_publish_at_once_publish_once(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await draft(await make_take(story), story.manager)
-    critique = await write(story.manager, critique, scores=scores(story), decision="retake")
-    answers = await asyncio.gather(*(act(story.manager, critique, "publish") for _ in range(4)))
-    assert [answer.status_code for answer in answers] == [200] * 4
-    assert len(await observations(story)) == 2
-    assert (await assignment_of(story)).extra_takes == 1
-
-
-async def test_a_published_critique_is_neither_written_nor_discarded(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await make_critique(story, await make_take(story))
-    written = await patched(story.manager, critique, {"summary": "Later"})
-    thrown = await story.manager.client.delete(f"/v1/critiques/{critique['id']}")
-    assert [(one.status_code, one.json()["state"]) for one in (written, thrown)] == [(409, "published")] * 2
-
-
-async def test_a_draft_is_discarded_and_may_be_again_but_not_published(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await draft(await make_take(story), story.manager)
-    url = f"/v1/critiques/{critique['id']}"
-    codes = [(await story.manager.client.delete(url)).status_code for _ in range(2)]
-    refused = await act(story.manager, critique, "publish")
-    assert (codes, refused.status_code, refused.json()["state"]) == ([204, 204], 409, "discarded")
-    listed = await story.manager.client.get(f"/v1/takes/{critique['take_id']}/critiques")
-    assert listed.json()["items"] == []
-
-
-async def test_a_take_that_failed_meanwhile_is_not_published_on(org: OrgKit) -> None:
-    story = await make_story(org)
-    take_id = await make_take(story)
-    critique = await write(story.manager, await draft(take_id, story.manager), scores=scores(story))
-    async with story.database.tenant(org.id) as session:
-        (await session.get_one(Take, (org.id, take_id))).move("needs_replacement")
-    refused = await act(story.manager, critique, "publish")
-    assert (refused.status_code, refused.json()["state"]) == (409, "needs_replacement")
-
-
-async def test_a_new_critique_copies_the_published_one_and_supersedes_it(org: OrgKit) -> None:
-    story = await make_story(org)
-    take_id = await make_take(story)
-    old = await make_critique(story, take_id, summary="Fine", next_steps=[step(story)], decision="retake")
-    new = await draft(take_id, story.manager)
-    assert (new["supersedes_id"], new["summary"], new["decision"]) == (old["id"], "Fine", "retake")
-    assert [one["text"] for one in new["next_steps"]] == ["Open with the number"]
-    assert new["scores"] == old["scores"]
-    new = await publish(
-        story.manager, await write(story.manager, new, summary="Better", scores=scores(story, opening=1))
-    )
-    before = (await got(story.rep, old)).json()
-    assert (before["state"], before["summary"], before["value"]) == ("superseded", "Fine", old["value"])
-    in_force = {one.critique_id for one in await observations(story) if one.superseded_at is None}
-    assert {str(key) for key in in_force} == {new["id"]}
-    mine = (await story.rep.client.get("/v1/me/next-steps")).json()["items"]
-    assert [one["critique_id"] for one in mine] == [new["id"]]
-    assert (await assignment_of(story)).extra_takes == 1
-
-
-async def test_what_is_superseded_is_not_published_again(org: OrgKit) -> None:
-    story = await make_story(org)
-    take_id = await make_take(story)
-    old = await make_critique(story, take_id)
-    await publish(story.manager, await draft(take_id, story.manager))
-    refused = await act(story.manager, old, "publish")
-    assert (refused.status_code, refused.json()["state"]) == (409, "superseded")
-
-
-async def test_a_pass_may_be_corrected_to_a_retake(org: OrgKit) -> None:
-    story = await make_story(org)
-    take_id = await make_take(story)
-    await make_critique(story, take_id, decision="pass")
-    await publish(story.manager, await write(story.manager, await draft(take_id, story.manager), decision="retake"))
-    assignment = await assignment_of(story)
-    assert (assignment.state, assignment.accepted_take_id, assignment.extra_takes) == ("retake", None, 1)
-
-
-async def test_the_next_critique_asks_about_the_steps_from_last_time(org: OrgKit) -> None:
-    story = await make_story(org)
-    first = await make_critique(story, await make_take(story), next_steps=[step(story), step(story, "Pause")])
-    critique = await draft(await make_take(story, number=2), story.manager)
-    asked = critique["open_next_steps"]
-    assert [one["text"] for one in asked] == ["Open with the number", "Pause"]
-    critique = await write(
-        story.manager,
-        critique,
-        scores=scores(story),
-        follow_ups=[
-            {"next_step_id": asked[0]["id"], "outcome": "done", "comment": "Every time"},
-            {"next_step_id": asked[1]["id"], "outcome": "partly"},
-        ],
-    )
-    assert [one["outcome"] for one in (await got(story.rep, first)).json()["next_steps"]] == [None, None]
-    await publish(story.manager, critique)
-    assert [one["outcome"] for one in (await got(story.rep, first)).json()["next_steps"]] == ["done", "partly"]
-    mine = (await story.rep.client.get("/v1/me/next-steps")).json()["items"]
-    assert [one["text"] for one in mine] == ["Pause"]
-
-
-async def test_a_step_agreed_after_the_take_was_handed_in_is_not_asked_about(org: OrgKit) -> None:
-    story = await make_story(org)
-    older, newer = await make_take(story, days_ago=1), await make_take(story, number=2)
-    await make_critique(story, newer, next_steps=[step(story)])
-    assert (await draft(older, story.manager))["open_next_steps"] == []
-
-
-async def test_superseding_a_critique_takes_its_outcomes_back(org: OrgKit) -> None:
-    story = await make_story(org)
-    first = await make_critique(story, await make_take(story), next_steps=[step(story)])
-    take_id, asked = await make_take(story, number=2), first["next_steps"][0]["id"]
-    await make_critique(story, take_id, follow_ups=[{"next_step_id": asked, "outcome": "done"}])
-    new = await draft(take_id, story.manager)
-    assert [one["outcome"] for one in new["follow_ups"]] == ["done"]
-    await publish(story.manager, await write(story.manager, new, follow_ups=[]))
-    assert (await got(story.rep, first)).json()["next_steps"][0]["outcome"] is None
-
-
-async def test_a_rep_does_not_close_the_step_their_manager_set(org: OrgKit) -> None:
-    story = await make_story(org)
-    first = await make_critique(story, await make_take(story), next_steps=[step(story)])
-    await make_critique(
-        story,
-        await make_take(story, number=2),
-        story.rep,
-        follow_ups=[{"next_step_id": first["next_steps"][0]["id"], "outcome": "done"}],
-    )
-    assert (await got(story.rep, first)).json()["next_steps"][0]["outcome"] is None
-
-
-async def test_a_follow_up_on_what_was_never_agreed_is_refused(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await draft(await make_take(story), story.manager)
-    refused = await patched(story.manager, critique, {"follow_ups": [{"next_step_id": fresh(), "outcome": "done"}]})
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/follow_ups/0/next_step_id")
-
-
-async def test_the_rep_acknowledges_once_with_a_reply(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await make_critique(story, await make_take(story))
-    first = await act(story.rep, critique, "acknowledge", reply="Thank you")
-    again = await act(story.rep, critique, "acknowledge", reply="Another")
-    assert (first.json()["reply"], first.json()["acknowledged_at"] is not None) == ("Thank you", True)
-    assert (again.status_code, again.json()) == (200, first.json())
-
-
-async def test_an_acknowledgement_needs_no_body(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await make_critique(story, await make_take(story))
-    assert (await story.rep.client.post(f"/v1/critiques/{critique['id']}/acknowledge")).status_code == 200
-
-
-async def test_nobody_else_acknowledges(org: OrgKit) -> None:
-    story = await make_story(org)
-    critique = await make_critique(story, await make_take(story))
-    assert (await act(story.manager, critique, "acknowledge")).status_code == 403
 
 
 async def test_ones_own_draft_is_not_acknowledged(org: OrgKit) -> None:

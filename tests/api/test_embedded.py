@@ -4,41 +4,24 @@ import pwd
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from shutil import copytree, ignore_patterns, rmtree
 from tempfile import mkdtemp
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from api import embedded_home
 from api.embedded import (
     EmbeddedError,
-    EmbeddedInUseError,
     EmbeddedPostgres,
     EmbeddedUnavailable,
-    Urls,
-    psycopg_dsn,
     running_urls,
 )
-from api.embedded_home import PACKAGE, WHEEL, Record, home_of, new_record, wheel
-
-DEADLINE_S = 30
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """One cluster for the tests that only look at it."""
-    postgres = EmbeddedPostgres(tmp_path_factory.mktemp("cluster"), fast=True)
-    with postgres:
-        yield postgres
+from api.embedded_home import PACKAGE, WHEEL, new_record, wheel
+from tests.factories.postgres import ask, exists, pid_of, wait_until, write
 
 
 @pytest.fixture
@@ -69,129 +52,6 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(embedded_home, "ELSEWHERE", folder / "showme")
     yield folder / "showme"
     rmtree(folder)
-
-
-def ask(url: str, query: str) -> Any:
-    with psycopg.connect(psycopg_dsn(url)) as connection:
-        row = connection.execute(query.encode()).fetchone()
-        return row[0] if row else None
-
-
-def write(url: str, *statements: str) -> None:
-    with psycopg.connect(psycopg_dsn(url), autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
-
-
-def pid_of(urls: Urls) -> int:
-    # The postmaster is the parent of the process that answers.
-    folder = ask(urls.superuser, "SHOW data_directory")
-    return int((Path(folder) / "postmaster.pid").read_text().split("\n")[0])
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not become so in time"
-        time.sleep(0.01)
-
-
-def exists(pid: int) -> bool:
-    """Zombies do not count: where nobody reaps orphans they stay for ever."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-async def test_the_urls_open_the_database_as_their_roles_through_sqlalchemy(cluster: EmbeddedPostgres) -> None:
-    urls = cluster.start()
-    found = []
-    for url in (urls.app, urls.migrate, urls.superuser):
-        engine = create_async_engine(url)
-        async with engine.connect() as connection:
-            found.append((await connection.execute(text("SELECT current_user, current_database()"))).one())
-        await engine.dispose()
-    assert found == [("showme_app", "showme"), ("showme_owner", "showme"), ("postgres", "showme")]
-
-
-def test_the_app_and_the_owner_are_plain_roles(cluster: EmbeddedPostgres) -> None:
-    query = (
-        "SELECT bool_or(rolsuper OR rolbypassrls OR rolcreatedb OR rolcreaterole OR rolreplication) "
-        "FROM pg_roles WHERE rolname IN ('showme_app', 'showme_owner')"
-    )
-    assert ask(cluster.start().app, query) is False
-
-
-def test_the_owner_role_owns_the_database_and_the_app_role_cannot_make_tables(cluster: EmbeddedPostgres) -> None:
-    urls = cluster.start()
-    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
-    assert ask(urls.app, owner) == "showme_owner"
-    with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        write(urls.app, "CREATE TABLE public.theirs ()")
-
-
-def test_nobody_gets_in_without_the_password(cluster: EmbeddedPostgres) -> None:
-    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(psycopg_dsn(cluster.start().app), password="a guess")
-
-
-def test_the_server_listens_on_no_network_and_needs_no_shared_memory_for_workers(cluster: EmbeddedPostgres) -> None:
-    url = cluster.start().app
-    names = ("listen_addresses", "max_parallel_workers_per_gather", "max_parallel_maintenance_workers", "TimeZone")
-    assert [ask(url, f"SHOW {name}") for name in names] == ["", "0", "0", "UTC"]
-
-
-def test_text_is_utf8_with_the_builtin_provider(cluster: EmbeddedPostgres) -> None:
-    url = cluster.start().app
-    query = "SELECT datlocprovider::text || ' ' || datlocale FROM pg_database WHERE datname = current_database()"
-    assert ask(url, query) == "b C.UTF-8"
-    assert ask(url, "SELECT upper('größe')") == "GRÖßE"
-
-
-def test_passwords_are_kept_where_only_their_owner_reads(cluster: EmbeddedPostgres) -> None:
-    assert (cluster.data_dir / "embedded.json").stat().st_mode & 0o777 == 0o600
-
-
-def test_passwords_are_not_shown_with_the_urls(cluster: EmbeddedPostgres) -> None:
-    assert repr(cluster.start()) == "Urls()"
-
-
-def test_a_database_is_made_from_a_template_and_dropped_while_it_is_used(cluster: EmbeddedPostgres) -> None:
-    template = cluster.create_database("a template")
-    write(template.migrate, "CREATE TABLE public.kept AS SELECT 7 AS value")
-    copy = cluster.create_database("copy", template="a template")
-    assert ask(copy.migrate, "SELECT value FROM public.kept") == 7
-    with psycopg.connect(psycopg_dsn(copy.app)):
-        cluster.drop_database("copy")
-    cluster.drop_database("copy")
-    assert ask(cluster.start().app, "SELECT count(*) FROM pg_database WHERE datname = 'copy'") == 0
-
-
-def test_another_process_finds_the_running_server_through_the_data_folder(cluster: EmbeddedPostgres) -> None:
-    program = (
-        "import sys; from pathlib import Path; from api.embedded import running_urls; "
-        "print(running_urls(Path(sys.argv[1])).app)"
-    )
-    said = subprocess.run([sys.executable, "-c", program, cluster.data_dir], capture_output=True, check=True, text=True)
-    assert said.stdout.strip() == cluster.start().app
-
-
-def test_a_second_manager_of_the_same_folder_is_refused(cluster: EmbeddedPostgres) -> None:
-    with pytest.raises(EmbeddedInUseError, match="Another process"):
-        EmbeddedPostgres(cluster.data_dir).start()
-    assert cluster.alive
-
-
-def test_a_copy_of_a_data_folder_does_not_speak_for_the_original(cluster: EmbeddedPostgres, tmp_path: Path) -> None:
-    record = Record.read(cluster.data_dir)
-    assert record
-    home = home_of(cluster.data_dir, record)
-    record.elsewhere = None
-    record.write(tmp_path)
-    (tmp_path / "postgres" / "data").mkdir(parents=True)
-    (tmp_path / "postgres" / "data" / "postmaster.pid").write_bytes((home.data / "postmaster.pid").read_bytes())
-    assert running_urls(tmp_path) is None
 
 
 def test_a_folder_where_nothing_runs_has_no_urls(tmp_path: Path) -> None:
@@ -401,24 +261,3 @@ with EmbeddedPostgres(Path({str(data_dir)!r}), fast=True) as urls:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("showme_app\n", "")
     assert (data_dir / "postgres" / "data").is_dir()
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        (
-            "postgresql+asyncpg://a:p%40s@/d?host=/run/x%20y",
-            {"user": "a", "password": "p@s", "dbname": "d", "host": "/run/x y"},
-        ),
-        ("postgresql+asyncpg://a:p@db.local:5433/d", {"host": "db.local", "port": "5433"}),
-        ("postgresql+asyncpg://a@/d?host=one:5433&host=two", {"host": "one,two", "port": "5433,"}),
-        ("postgresql+asyncpg://a@h/d?ssl=require&command_timeout=5", {"sslmode": "require"}),
-        ("postgresql+asyncpg://a@h/d?ssl=false&application_name=x", {"sslmode": "disable", "application_name": "x"}),
-        ("postgresql+asyncpg://a:p@[::1]:5433/d", {"host": "::1", "port": "5433"}),
-        ("postgresql+asyncpg:///d", {"dbname": "d"}),
-    ],
-)
-def test_a_url_becomes_a_connection_string_of_libpq(url: str, expected: dict[str, str]) -> None:
-    found = conninfo_to_dict(psycopg_dsn(url))
-    assert {name: found[name] for name in expected} == expected
-    assert "command_timeout" not in found

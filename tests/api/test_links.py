@@ -201,6 +201,13 @@ async def test_asking_for_a_reset_answers_the_same_whoever_is_meant(org: OrgKit)
     assert len(await jobs(org, "send_link")) == 1
 
 
+async def test_the_job_of_a_reset_carries_the_id_of_the_request_that_asked(org: OrgKit) -> None:
+    who = await account(org)
+    asked_for = await who.reset()
+    [job] = await jobs(org, "send_link")
+    assert job["request_id"] == asked_for.headers["x-request-id"]
+
+
 async def test_a_reset_is_mailed_whatever_the_letter_case(org: OrgKit) -> None:
     who = await account(org)
     assert (await who.reset(org=org.slug.upper(), email=who.email.upper())).status_code == 204

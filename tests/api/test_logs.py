@@ -24,6 +24,11 @@ with structlog.contextvars.bound_contextvars(request_id="r-1"):
         log.error("unexpected error", exc_info=error)
     log.info("done", ms=3)
     log.debug("too quiet to be written")
+import logging
+try:
+    sign_in(sys.argv[2])
+except RuntimeError:
+    logging.getLogger("a.library").exception("it says so")
 """
 
 
@@ -33,12 +38,18 @@ def written(form: str) -> str:
 
 
 def test_json_logs_are_one_object_a_line_with_the_request_id() -> None:
-    lines = [json.loads(line) for line in written("json").splitlines()]
+    lines = [json.loads(line) for line in written("json").splitlines()[:2]]
     assert [(line["event"], line["level"], line["request_id"]) for line in lines] == [
         ("unexpected error", "error", "r-1"),
         ("done", "info", "r-1"),
     ]
     assert lines[1]["ms"] == 3
+
+
+def test_what_libraries_say_is_an_object_a_line_too() -> None:
+    line = json.loads(written("json").splitlines()[-1])
+    assert (line["event"], line["level"], line["logger"]) == ("it says so", "error", "a.library")
+    assert line["exception"][0]["exc_type"] == "RuntimeError"
 
 
 @pytest.mark.parametrize("form", ["json", "readable"])

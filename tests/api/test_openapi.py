@@ -86,6 +86,17 @@ def test_each_body_has_an_example_that_its_schema_accepts() -> None:
             assert found == [], f"{where} {what}"
 
 
+def test_a_body_that_may_be_left_out_is_not_required() -> None:
+    """The routes answer without one (tested beside them); a generated client must not insist."""
+    bodies = {
+        operation["operationId"]: operation["requestBody"]
+        for _, operation in operations()
+        if "requestBody" in operation
+    }
+    left_out = {name for name, body in bodies.items() if not body["required"]}
+    assert left_out == {"AcknowledgeCritique", "SubmitTake", "CompleteUpload"}
+
+
 def named(part: Any) -> Iterator[str]:
     """Yield the schemas that a part of the document refers to, and those they refer to."""
     if isinstance(part, dict):
@@ -107,14 +118,41 @@ def test_the_document_says_too_that_a_request_may_hold_no_other_fields() -> None
     assert [name for name in sorted(sent) if schemas[name].get("additionalProperties") is not False] == []
 
 
-def codes() -> set[str]:
-    """Return each code that is written in the source beside an error or a problem."""
-    found: set[str] = set()
+def nodes() -> Iterator[tuple[Path, ast.AST]]:
+    """Yield each node of the source."""
     for path in sorted(ROOT.glob("api/**/*.py")) + sorted(ROOT.glob("m*/**/*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
-                found.add(str(node.value.value))
-    return found
+            yield path, node
+
+
+def literal(call: ast.Call, name: str) -> str | None:
+    found = next((word.value for word in call.keywords if word.arg == name), None)
+    return str(found.value) if isinstance(found, ast.Constant) else None
+
+
+def codes() -> set[str]:
+    """Return each code that is written in the source beside an error or a problem."""
+    return {code for _, node in nodes() if isinstance(node, ast.Call) and (code := literal(node, "code"))}
+
+
+def status_of(call: ast.Call) -> int | None:
+    """Return the status of the error that a call makes, if it makes one by the name of its class."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    kind = getattr(errors, str(name), None)
+    if not (isinstance(kind, type) and issubclass(kind, errors.DomainError)):
+        return None
+    return next((STATUS[one] for one in kind.__mro__ if one in STATUS), None)
+
+
+def test_each_code_has_the_status_of_the_errors_that_carry_it() -> None:
+    """Else the list of problems would promise a client another status than the one it gets."""
+    raised = [
+        (path.relative_to(ROOT), node.lineno, code, status)
+        for path, node in nodes()
+        if isinstance(node, ast.Call) and (code := literal(node, "code")) and (status := status_of(node))
+    ]
+    assert len(raised) > 40
+    assert [one for one in raised if TYPES[one[2]].status != one[3]] == []
 
 
 def test_each_code_that_is_raised_is_explained() -> None:

@@ -35,6 +35,7 @@ take-reviewed                  x   .      .       x      x       .       .      
 take-withdrawn                 x   .      .       .      .       .       .        .         .      .
 take-discarded                 x   .      .       .      .       .       .        .         .      .
 assignment                     x   .      .       x      x       .       .        x         .      .
+upload                         x   .      .       .      .       .       .        .         .      .
 critique-draft-by-manager      .   .      .       x      .       .       .        .         .      .
 critique-published-by-manager  x   .      .       x      x       .       .        x         .      .
 critique-superseded-by-manager x   .      .       x      x       .       .        x         .      .

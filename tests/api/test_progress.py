@@ -183,3 +183,15 @@ async def test_the_team_is_seen_by_its_managers_and_enablement(org: OrgKit) -> N
     url = f"/v1/teams/{story.team_id}/progress"
     people = (story.manager, coach, story.rep, admin)
     assert [(await who.client.get(url)).status_code for who in people] == [200, 200, 403, 403]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["0.5", "1700000000", "2027-03-01", "2027-03-01T17:00:00", "2027-13-01T17:00:00Z", "0001-01-01T00:00:00Z", "now"],
+)
+async def test_the_past_is_named_by_an_instant_and_nothing_else(org: OrgKit, wrong: str) -> None:
+    """A number of seconds, or a wall time without its offset, would be read as some other moment than was meant."""
+    story = await make_story(org)
+    for url in (f"/v1/people/{story.rep.id}/progress", f"/v1/teams/{story.team_id}/progress"):
+        answer = await story.manager.client.get(url, params={"as_of": wrong})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#query/as_of"), answer.text

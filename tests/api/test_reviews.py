@@ -2,13 +2,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from litestar import Litestar
-from sqlalchemy import event
-
 from models.challenge import Assignment
 from models.team import Team
 from tests.factories.critiques import draft, make_critique
 from tests.factories.people import OrgKit, Somebody
+from tests.factories.queries import counted
 from tests.factories.takes import Story, make_assignment, make_story, make_take
 
 
@@ -116,20 +114,13 @@ async def test_the_queue_of_another_organization_is_its_own(org: OrgKit, make_or
     assert await queue(await elsewhere.person(org_role="enablement")) == []
 
 
-async def test_the_queue_costs_two_statements_however_long_it_is(org: OrgKit, app: Litestar) -> None:
+async def test_the_queue_costs_two_statements_however_long_it_is(org: OrgKit) -> None:
     story = await make_story(org)
     for place in range(4):
         await make_take(await another_rep(story, f"Rep {place}"))
-    statements: list[str] = []
-
-    def count(*arguments: Any) -> None:
-        statements.append(arguments[2])
-
-    engine = app.state.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", count)
-    items = await queue(story.manager)
-    event.remove(engine, "before_cursor_execute", count)
-    assert (len(items), len(statements)) == (4, 2)
+    with counted(org) as sent:
+        items = await queue(story.manager)
+    assert (len(items), len(sent)) == (4, 2)
 
 
 async def test_waiting_is_counted_from_the_submission(org: OrgKit) -> None:

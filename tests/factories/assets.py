@@ -1,12 +1,14 @@
 """Videos that are really in the store: small stand-ins for each object, or all that the pipeline makes of a clip."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from media import keys
 from media.ladder import Tiles
@@ -14,10 +16,16 @@ from media.pipeline import make_ladder, make_playable
 from media.playlists import RenditionIndex, Segment
 from media.probe import probe
 from media.storage import Storage
-from models.asset import Asset, Rendition
+from models.asset import Asset, Rendition, Upload
+from models.base import now
+from models.bright_spot import BrightSpot
+from models.challenge import Challenge, Prompt
 from models.database import Database
+from models.take import Response, Take
+from models.team import Audience
 from tests.clips import TOOLS, clip
 from tests.factories.people import OrgKit, Somebody
+from tests.factories.takes import Story, make_asset
 
 FILM = bytes(range(256)) * 8
 TILES = Tiles(interval_ms=2000, count=3, columns=3, rows=1, width=160, height=90)
@@ -167,3 +175,101 @@ async def jobs_of(database: Database, asset_id: UUID) -> list[tuple[str, str, st
     async with database.without_tenant() as session:
         rows = (await session.execute(query, {"asset_id": str(asset_id)})).all()
     return [(row.task_name, row.queue_name, row.lock) for row in rows]
+
+
+async def seen(who: Somebody, asset_id: UUID) -> httpx.Response:
+    return await who.client.get(f"/v1/assets/{asset_id}")
+
+
+async def retried(who: Somebody, asset_id: UUID) -> httpx.Response:
+    return await who.client.post(f"/v1/assets/{asset_id}/retry")
+
+
+async def deleted(who: Somebody, asset_id: UUID) -> httpx.Response:
+    return await who.client.delete(f"/v1/assets/{asset_id}")
+
+
+def problem(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["type"]
+
+
+async def row_of(org: OrgKit, asset_id: UUID) -> Asset:
+    async with org.database.tenant(org.id) as session:
+        return await session.get_one(Asset, (org.id, asset_id))
+
+
+async def take_of(org: OrgKit, take_id: UUID) -> Take:
+    async with org.database.tenant(org.id) as session:
+        return await session.get_one(Take, (org.id, take_id))
+
+
+async def asset_of(story: Story, take_id: UUID, prompt: int = 0) -> UUID:
+    async with story.database.tenant(story.org.id) as session:
+        found = await session.scalar(
+            select(Response.asset_id).where(
+                Response.org_id == story.org.id,
+                Response.take_id == take_id,
+                Response.prompt_id == story.prompts[prompt],
+            )
+        )
+    assert found is not None
+    return found
+
+
+async def make_upload(org: OrgKit, owner: Somebody, state: str, asset_state: str, **asset: Any) -> UUID:
+    """Return the asset of an upload."""
+    asset_id = await make_asset(org, owner.id, asset_state, **asset)
+    upload = Upload(
+        org_id=org.id,
+        asset_id=asset_id,
+        person_id=owner.id,
+        state=state,
+        filename="IMG_0042.MP4",
+        content_type="video/mp4",
+        size_bytes=10,
+        part_size_bytes=10,
+        part_count=1,
+        multipart_id="m",
+        expires_at=now() + timedelta(days=7),
+    )
+    async with org.database.tenant(org.id) as session:
+        session.add(upload)
+    return asset_id
+
+
+async def make_clip(org: OrgKit, maker: Somebody, state: str = "ready", *, wanted: bool = True) -> UUID:
+    code = "timed_out" if state == "failed" else None
+    async with org.database.tenant(org.id) as session:
+        audience = Audience(org_id=org.id)
+        session.add(audience)
+        await session.flush()
+        spot = BrightSpot(
+            org_id=org.id,
+            maker_id=maker.id,
+            title="A good opening",
+            kind="open",
+            state="awaiting_consent",
+            audience_id=audience.id,
+        )
+        session.add(spot)
+        await session.flush()
+        clip = Asset(
+            org_id=org.id,
+            owner_id=maker.id,
+            purpose="clip",
+            state=state,
+            problem_code=code,
+            bright_spot_id=spot.id,
+        )
+        session.add(clip)
+        await session.flush()
+        spot.clip_asset_id = clip.id if wanted else None
+    return clip.id
+
+
+async def ask_with(story: Story, asset_id: UUID, challenge_state: str) -> None:
+    async with story.database.tenant(story.org.id) as session:
+        prompt = await session.get_one(Prompt, (story.org.id, story.prompts[0]))
+        prompt.asset_id = asset_id
+        challenge = await session.get_one(Challenge, (story.org.id, story.challenge_id))
+        challenge.state = challenge_state

@@ -216,3 +216,41 @@ async def copies(org: OrgKit, challenge: Body) -> int:
             Assignment.org_id == org.id, Assignment.challenge_id == UUID(challenge["id"])
         )
         return len((await session.scalars(rows)).all())
+
+
+VERBS = ("publish", "close", "reopen", "archive")
+
+
+async def at_state(cast: Cast, state: str) -> dict[str, Any]:
+    ways = {"draft": (), "published": VERBS[:1], "closed": VERBS[:2], "archived": ("publish", "close", "archive")}
+    return await acted(cast.manager, await drafted(cast), *ways[state])
+
+
+async def refusal(cast: Cast, **values: Any) -> tuple[int, str]:
+    answer = await post(cast.manager, cast.body(**values))
+    return answer.status_code, answer.json()["errors"][0]["pointer"]
+
+
+async def copy_of(cast: Cast, **values: Any) -> dict[str, Any]:
+    """Publish a challenge, and return the rep's copy."""
+    return await assignment_for(cast.rep, await published(cast, **values), cast.rep)
+
+
+def dated(days: int | None) -> dict[str, Any]:
+    return {} if days is None else {"due_at": after_now(days=days)}
+
+
+async def get_assignment(who: Somebody, assignment: dict[str, Any]) -> dict[str, Any]:
+    answer = await who.client.get(f"/v1/assignments/{assignment['id']}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["etag"] == f'"{answer.json()["version"]}"'
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def retake(org: OrgKit, assignment: dict[str, Any]) -> None:
+    """Ask for another take, as a critique with that decision does."""
+    async with org.database.tenant(org.id) as session:
+        row = await session.get_one(Assignment, (org.id, UUID(assignment["id"])))
+        row.move("retake")
+        row.extra_takes += 1

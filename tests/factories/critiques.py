@@ -4,6 +4,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
+from sqlalchemy import select
+
 from models.base import now
 from models.critique import Critique
 from models.progress import SkillObservation
@@ -89,3 +92,30 @@ async def observe(
                     published_at=at,
                 )
             )
+
+
+async def patched(who: Somebody, critique: dict[str, Any], body: dict[str, Any]) -> httpx.Response:
+    headers = {"if-match": f'"{critique["version"]}"'}
+    return await who.client.patch(f"/v1/critiques/{critique['id']}", json=body, headers=headers)
+
+
+async def got(who: Somebody, critique: dict[str, Any]) -> httpx.Response:
+    return await who.client.get(f"/v1/critiques/{critique['id']}")
+
+
+async def act(who: Somebody, critique: dict[str, Any], action: str, **body: Any) -> httpx.Response:
+    return await who.client.post(f"/v1/critiques/{critique['id']}/{action}", json=body or None)
+
+
+async def observations(story: Story) -> list[SkillObservation]:
+    async with story.database.tenant(story.org.id) as session:
+        rows = await session.scalars(
+            select(SkillObservation)
+            .where(SkillObservation.org_id == story.org.id)
+            .order_by(SkillObservation.published_at, SkillObservation.id)
+        )
+        return list(rows.all())
+
+
+def step(story: Story, text: str = "Open with the number", key: str = "opening") -> dict[str, Any]:
+    return {"skill_id": str(story.questions[key].skill_id), "text": text}

@@ -1,24 +1,47 @@
 """How many queries something costs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
+from asyncpg.connection import LoggedQuery
 from sqlalchemy.event import listen, remove
 
 from tests.factories.people import OrgKit
 
+_AROUND = ("BEGIN", "COMMIT", "ROLLBACK")
+
 
 @contextmanager
 def counted(org: OrgKit) -> Iterator[list[str]]:
-    """Collect the statements that are sent meanwhile."""
+    """Collect the statements that are sent meanwhile, by sessions and to the driver directly; what begins and ends
+    the transactions apart.
+    """
     sent: list[str] = []
 
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+    def of_session(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         sent.append(statement)
 
+    def of_driver(query: LoggedQuery) -> None:
+        if not query.query.startswith(_AROUND):
+            sent.append(query.query)
+
+    def out(connection: Any, *_rest: object) -> None:
+        connection.driver_connection.add_query_logger(of_driver)
+
+    def back(connection: Any, *_rest: object) -> None:
+        connection.driver_connection.remove_query_logger(of_driver)
+
     engine = org.database.engine.sync_engine
-    listen(engine, "before_cursor_execute", note)
+    events: list[tuple[str, Callable[..., Any]]] = [
+        ("before_cursor_execute", of_session),
+        ("checkout", out),
+        ("checkin", back),
+    ]
+    for name, note in events:
+        listen(engine, name, note)
     try:
         yield sent
     finally:
-        remove(engine, "before_cursor_execute", note)
+        for name, note in events:
+            remove(engine, name, note)

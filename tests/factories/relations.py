@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.auth import Actor, load_actor
 from api.policy import Subject
-from models.asset import Asset
+from models.asset import Asset, Upload
 from models.base import Tenant, now
 from models.bright_spot import BrightSpot, Segment
 from models.challenge import Assignment, Challenge, Prompt
@@ -127,6 +127,7 @@ async def _takes(world: World, session: AsyncSession) -> None:
     challenge, rep, north = world._challenges["published"], world.id_of("rep"), world.teams["north"]
     assignment = Assignment(org_id=world.org.id, challenge_id=challenge.id, person_id=rep, team_id=north)
     await world.add(session, assignment, "assignment")
+    await _upload(world, session, rep)
     states = ("draft", "submitting", "submitted", "needs_replacement", "reviewed", "withdrawn", "discarded")
     for number, (name, state) in enumerate([*((s, s) for s in states), ("practice", "draft")], start=1):
         take = Take(
@@ -144,6 +145,23 @@ async def _takes(world: World, session: AsyncSession) -> None:
         asset = await _asset(world, session, f"asset-of-{name}", rep)
         prompt_id = world.things["prompt-published"].id
         await world.add(session, Response(org_id=world.org.id, take_id=take.id, prompt_id=prompt_id, asset_id=asset.id))
+
+
+async def _upload(world: World, session: AsyncSession, rep: UUID) -> None:
+    asset = await world.add(session, Asset(org_id=world.org.id, owner_id=rep, purpose="response"))
+    upload = Upload(
+        org_id=world.org.id,
+        asset_id=asset.id,
+        person_id=rep,
+        filename="talk.mp4",
+        content_type="video/mp4",
+        size_bytes=9_000_000,
+        part_size_bytes=8 * 1024 * 1024,
+        part_count=2,
+        life_days=7,
+        expires_at=now() + timedelta(days=7),
+    )
+    await world.add(session, upload, "upload")
 
 
 async def _critiques(world: World, session: AsyncSession) -> None:

@@ -5,6 +5,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
+from sqlalchemy import select
+
 from models.asset import Asset
 from models.base import now
 from models.challenge import Assignment, Challenge, Prompt
@@ -12,6 +15,7 @@ from models.database import Database
 from models.ids import new_id
 from models.rubric import Criterion, Level, Rubric, RubricVersion
 from models.skill import Skill
+from models.submission import asset_arrived, asset_failed
 from models.take import Response, Take
 from models.team import Audience
 from tests.factories.people import OrgKit, Somebody
@@ -195,3 +199,48 @@ async def state_of(story: Story) -> str:
 def fresh() -> str:
     """Return an id as a client makes it."""
     return str(new_id())
+
+
+async def start(story: Story, **body: Any) -> httpx.Response:
+    return await story.rep.client.post(f"/v1/assignments/{story.assignment_id}/takes", json=body)
+
+
+async def started(story: Story, **body: Any) -> dict[str, Any]:
+    answer = await start(story, **body)
+    assert answer.status_code == 201, answer.text
+    take: dict[str, Any] = answer.json()
+    return take
+
+
+async def respond(story: Story, take_id: str, asset_id: object, prompt: int = 0) -> httpx.Response:
+    url = f"/v1/takes/{take_id}/responses/{story.prompts[prompt]}"
+    return await story.rep.client.put(url, json={"asset_id": str(asset_id)})
+
+
+async def submit(story: Story, take_id: object, **body: Any) -> httpx.Response:
+    return await story.rep.client.post(f"/v1/takes/{take_id}/submit", json=body)
+
+
+async def submitted(story: Story, asset_state: str = "playable") -> dict[str, Any]:
+    take = await started(story)
+    for place in range(len(story.prompts)):
+        await respond(story, take["id"], await make_asset(story.org, story.rep.id, asset_state), place)
+    answer = await submit(story, take["id"])
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+async def settle(story: Story, take: dict[str, Any], prompt: int = 0, *, failed: bool = False) -> None:
+    """Let the bytes of a response arrive, or fail."""
+    asset_id = take["responses"][prompt]["asset"]["id"]
+    async with story.database.tenant(story.org.id) as session:
+        asset = (await session.scalars(select(Asset).where(Asset.org_id == story.org.id, Asset.id == asset_id))).one()
+        if failed:
+            asset.problem_code = "no-video"
+        asset.move("failed" if failed else "processing")
+        await (asset_failed if failed else asset_arrived)(session, asset)
+
+
+async def seen(who: Somebody, take_id: object) -> httpx.Response:
+    return await who.client.get(f"/v1/takes/{take_id}")

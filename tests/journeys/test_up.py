@@ -16,7 +16,7 @@ import pytest
 from api.demo.command import start_up, stop, wait_until_up
 from api.demo.org import ADMIN, MANAGER, REP, SLUG, demo_password
 from api.demo.telling import until
-from api.embedded import Urls
+from api.embedded import Urls, running_urls
 from tests.processes import ROOT, environment, free_port
 
 EVERYBODY = (ADMIN, MANAGER, REP)
@@ -100,6 +100,27 @@ def pid_of(data_dir: Path, child: str) -> int:
         line for line in (data_dir / "log").read_text().splitlines() if "started" in line and f"child={child}" in line
     ]
     return int(line.partition("pid=")[2].split()[0])
+
+
+async def test_asked_to_end_while_it_starts_it_leaves_nothing_running(tmp_path: Path) -> None:
+    data_dir, base_url = tmp_path / "data", f"http://127.0.0.1:{free_port()}"
+    with up(data_dir, base_url) as process:
+        await until(partial(has_database, data_dir), bool, "starting the database", 60)
+        process.terminate()
+        assert process.wait(60) in {0, 128 + signal.SIGTERM}
+    assert not await has_database(data_dir)
+    assert processes_of(data_dir) == []
+
+
+async def has_database(data_dir: Path) -> bool:
+    return data_dir.exists() and running_urls(data_dir) is not None
+
+
+def test_a_folder_that_cannot_be_used_is_one_clear_line() -> None:
+    refused = run("up", data_dir="/proc/showme", port=str(free_port()))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("showme: SHOWME_DATA_DIR: /proc/showme cannot be used: ")
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:

@@ -186,6 +186,15 @@ async def test_what_is_put_again_replaces_itself(store: Storage) -> None:
     assert await store.list_keys(ASSET) == [KEY]
 
 
+async def test_objects_are_listed_with_the_size_and_etag_that_each_one_tells(store: Storage) -> None:
+    for key, data in ((KEY, BIG), (ASSET + "poster.jpg", SMALL)):
+        await store.put_bytes(key, data, "video/mp4")
+    listed = await store.list_objects(ASSET)
+    asked = [(key, await store.head(key)) for key in (ASSET + "poster.jpg", KEY)]
+    assert [(o.key, o.size_bytes, o.etag) for o in listed] == [(k, i.size_bytes, i.etag) for k, i in asked if i]
+    assert await store.list_objects(ASSET + "v/") == []
+
+
 async def test_a_download_is_hashed_while_it_is_read(store: Storage, tmp_path: Path) -> None:
     await store.put_bytes(KEY, BIG, "video/mp4")
     assert await store.download(KEY, tmp_path / "plain") is None

@@ -80,10 +80,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, queue
   LIMIT most
 $$;
 
+-- Typographic punctuation is made plain, as in the column it is compared with (models/bright_spot.py).
 -- Full text is not leakproof, so under row-level security its index is not used: this filters on the tenant itself.
 CREATE FUNCTION search_bright_spots(wanted text) RETURNS TABLE (id uuid, rank real)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT b.id, ts_rank(b.search, q) FROM bright_spot b, websearch_to_tsquery('simple', wanted) q
+  SELECT b.id, ts_rank(b.search, q) FROM bright_spot b, websearch_to_tsquery('simple', translate(wanted, '‘’‚‛“”„‟«»‹›…–—―•·‐‑   ', '''''''''""""""''''      --   ')) q
   WHERE b.org_id = (SELECT nullif(current_setting('app.org', true), '')::uuid) AND b.search @@ q
 $$;
 

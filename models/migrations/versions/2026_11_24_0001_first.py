@@ -245,6 +245,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_membership")),
     )
+    op.create_index("ix_membership_person", "membership", ["org_id", "person_id"], unique=False)
     op.create_index("ix_membership_team", "membership", ["org_id", "team_id", "person_id"], unique=False)
     op.create_index(
         "uq_membership_now",
@@ -304,7 +305,8 @@ def upgrade() -> None:
             "search",
             postgresql.TSVECTOR(),
             sa.Computed(
-                "setweight(to_tsvector('simple', title), 'A') || setweight(to_tsvector('simple', why_it_works), 'B')",
+                "setweight(to_tsvector('simple', translate(title, '‘’‚‛“”„‟«»‹›…–—―•·‐‑\xa0\u2009\u202f', '''''''''\"\"\"\"\"\"''''      --   ')), 'A')"
+                " || setweight(to_tsvector('simple', translate(why_it_works, '‘’‚‛“”„‟«»‹›…–—―•·‐‑\xa0\u2009\u202f', '''''''''\"\"\"\"\"\"''''      --   ')), 'B')",
                 persisted=True,
             ),
             nullable=False,
@@ -642,6 +644,13 @@ def upgrade() -> None:
         "ix_take_review",
         "take",
         ["org_id", "team_id", "submitted_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'submitted'"),
+    )
+    op.create_index(
+        "ix_take_waiting",
+        "take",
+        ["org_id", "submitted_at", "id"],
         unique=False,
         postgresql_where=sa.text("state = 'submitted'"),
     )
@@ -996,6 +1005,9 @@ def upgrade() -> None:
             name=op.f("fk_skill_observation_org_id_team_id"),
         ),
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_skill_observation")),
+    )
+    op.create_index(
+        "ix_skill_observation_past", "skill_observation", ["org_id", "person_id", "published_at"], unique=False
     )
     op.create_index(
         "ix_skill_observation_person",

@@ -1,0 +1,1 @@
+"""The same answers by other means, each a server of its own."""
