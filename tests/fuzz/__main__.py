@@ -5,7 +5,6 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from api.embedded import EmbeddedPostgres
@@ -27,8 +26,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     configure_logs("readable", "error")
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="showme-fuzz-", ignore_cleanup_errors=True) as folder:
         return _run(Path(folder), asked.cases, asked.seed)
 
@@ -44,8 +41,9 @@ def _run(folder: Path, cases: int, seed: int) -> int:
         storage = open_storage(settings.store, secret=SECRET, public_url=settings.base_url)
         with Home(urls, settings, storage, SECRET) as home:
             campaign = Campaign(home, cases, seed, _Progress().show, _say)
-            with suppress(KeyboardInterrupt):  # what was found until then is worth telling
-                campaign.run()
+            for ending in (signal.SIGINT, signal.SIGTERM):  # what was found until then is worth telling
+                signal.signal(ending, lambda *_: campaign.stop())
+            campaign.run()
     _report(campaign)
     return 1 if len(campaign.findings) or campaign.sent < cases else 0
 

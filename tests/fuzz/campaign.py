@@ -56,7 +56,8 @@ class Campaign:
     def run(self) -> Findings:
         """Send a fifth of the cases each as boundaries, valid and invalid data at most, the rest in sequences."""
         for case in self._boundaries(self.cases // 5):
-            self._try_alone(case, "boundary")
+            if self.sent < self.cases:
+                self._try_alone(case, "boundary")
         rounds = 0
         while self.sent < self.cases:
             rounds += 1
@@ -67,6 +68,10 @@ class Campaign:
                         self._send_generated(operation, mode, each, rounds)
             self._sequences(2 * self.sent // rounds // 5, rounds)
         return self.findings
+
+    def stop(self) -> None:
+        """Send no more than what is being sent."""
+        self.cases = min(self.cases, self.sent)
 
     def _boundaries(self, most: int) -> Iterator[Case[Any]]:
         """Yield what lies on the edges of the schemas: a sample of all there is, the same for the same seed."""

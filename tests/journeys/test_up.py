@@ -1,5 +1,6 @@
 """`make run` without make: everything under one supervisor, in a folder of its own."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -113,7 +114,7 @@ async def test_asked_to_end_while_it_starts_it_leaves_nothing_running(tmp_path: 
 
 
 async def has_database(data_dir: Path) -> bool:
-    return data_dir.exists() and running_urls(data_dir) is not None
+    return await asyncio.to_thread(lambda: data_dir.exists() and running_urls(data_dir) is not None)
 
 
 def test_a_folder_that_cannot_be_used_is_one_clear_line() -> None:
