@@ -5,12 +5,15 @@ import fcntl
 import os
 import shutil
 import signal
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
 PREFIX = "worker-"
+PATIENCE = 100
+POLL_S = 0.02
 
 
 @asynccontextmanager
@@ -47,10 +50,19 @@ def _remove_if_dead(folder: Path) -> None:
     except BlockingIOError:
         return
     else:
-        _end_strays(folder)
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
     finally:
         os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """Again where a stray that is just dying has still written something."""
+    for _ in range(PATIENCE):
+        _end_strays(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(POLL_S)
 
 
 def _end_strays(folder: Path) -> None:

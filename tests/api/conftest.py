@@ -13,5 +13,5 @@ __all__ = ["clock", "http", "local_server", "store"]
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
     """One beside that of the stores' own tests, which share a memory: hence another bucket."""
-    with running_s3("showme-tests-of-the-api") as server:
+    with running_s3() as server:
         yield server

@@ -61,7 +61,7 @@ async def test_it_names_a_bucket_that_is_not_there(settings: Settings, capsys: p
 async def test_it_makes_what_a_bucket_lacks_when_it_is_asked_to(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with running_s3("bucket-of-the-doctor") as server:
+    with running_s3() as server:
         bare = replace(settings, store_url=server.store_url, secret_key="x" * 40)
         assert await doctor(bare) == 1
         said = lines(capsys)

@@ -84,7 +84,7 @@ def mutants(name: str, body: Any) -> Iterator[Any]:
     """Yield the body with one thing wrong in it: each place gets some of what is wrong, the same ones every time."""
     seeded = random.Random(name)
     for at in places(body):
-        for value in seeded.sample(WRONG, 5):
+        for value in seeded.sample(WRONG, 3):
             yield replaced(body, at, value)
     if isinstance(body, dict):
         yield {**body, "nobody_knows_this": 1}
@@ -146,9 +146,9 @@ async def test_a_body_with_something_wrong_in_it_is_refused_with_a_reason(world:
 async def test_what_is_no_body_at_all_is_refused_with_a_reason(world: World, name: str) -> None:
     _, path, _ = OPERATIONS[name]
     url = address(path, {key: values[0] for key, values in things(world).items()})
-    for raw in RAW:
-        for who in ACTORS:
-            hold(await send(world.people[who], name, url, content=raw), f"{name} {raw[:100]!r}")
+    for number, raw in enumerate(RAW):
+        who = world.people[ACTORS[number % len(ACTORS)]]
+        hold(await send(who, name, url, content=raw), f"{name} {raw[:100]!r}")
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
@@ -156,8 +156,8 @@ async def test_a_body_that_is_absurdly_large_is_refused(world: World, name: str)
     _, path, _ = OPERATIONS[name]
     url = address(path, {key: values[0] for key, values in things(world).items()})
     large = json.dumps({"title": "x" * 2_000_000}).encode()
-    answers = [await send(world.people[who], name, url, content=large) for who in ACTORS]
-    assert {answer.status_code for answer in answers} <= {403, 404, 413}, [answer.text[:200] for answer in answers]
+    answer = await send(world.people["manager"], name, url, content=large)
+    assert answer.status_code in {403, 404, 413}, answer.text[:200]
 
 
 @pytest.mark.parametrize("name", sorted(name for name, (_, path, _) in OPERATIONS.items() if names_of(path)))

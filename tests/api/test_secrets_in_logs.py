@@ -73,7 +73,7 @@ class Collector:
 
 @pytest.fixture
 def s3() -> Iterator[S3Server]:
-    with running_s3("showme-tests-of-the-logs") as server:
+    with running_s3() as server:
         yield server
 
 

@@ -52,7 +52,7 @@ async def run(plan: Plan) -> int:
     say(f"{plan.kills} kills, {plan.reps} reps, seed {plan.seed}")
     with ExitStack() as stack:
         folder = stack.enter_context(_folder())
-        s3 = stack.enter_context(running_s3("showme-chaos"))
+        s3 = stack.enter_context(running_s3())
         faults = Faults(plan.seed, 0.0)
         endpoint = stack.enter_context(running_proxy(s3.endpoint, faults))
         house = House(folder, s3.store_url.replace(s3.endpoint, endpoint), say)

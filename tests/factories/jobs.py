@@ -27,6 +27,7 @@ from models.base import now
 from models.bright_spot import BrightSpot, Consent, Segment
 from models.database import Database
 from models.event import Event
+from models.ids import new_id
 from models.migrate import migrate
 from models.take import Response
 from models.team import Audience
@@ -43,7 +44,7 @@ T = TypeVar("T")
 
 
 def own_database(cluster: EmbeddedPostgres, name: str) -> Urls:
-    urls = cluster.create_database(name)
+    urls = cluster.create_database(f"{name}_{new_id().hex}")  # a module may be set up twice in one process
     migrate(urls.migrate, urls.app)
     return urls
 

@@ -30,7 +30,7 @@ def own_urls(cluster: EmbeddedPostgres) -> Urls:
 
 @pytest.fixture(scope="module")
 async def s3() -> AsyncIterator[S3Server]:
-    with running_s3("showme-phones") as server:
+    with running_s3() as server:
         yield server
 
 
