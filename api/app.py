@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -28,6 +27,7 @@ from api.metrics import Metered, count_unmatched, get_metrics
 from api.moments.routes import routes as moment_routes
 from api.openapi.routes import DocumentPlugin, PagePlugin, cached
 from api.openapi.routes import routes as document_routes
+from api.parts import Parts
 from api.people.routes import routes as people_routes
 from api.problems import HANDLERS
 from api.progress.routes import routes as progress_routes
@@ -40,10 +40,10 @@ from api.teams.routes import routes as team_routes
 from api.tracing import Traced
 from api.uploads.routes import routes as upload_routes
 from media import traces
-from media.storage import LocalStorage, Storage
-from models.database import Database
+from media.storage import LocalStorage
 
 VERSION = "0.1.0"
+WARM_AFTER_S = 15
 
 V1_ROUTES = [
     *account_routes,
@@ -62,16 +62,6 @@ V1_ROUTES = [
     *bright_spot_routes,
     *document_routes,
 ]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the application is made of; each is opened and closed by whoever made it."""
-
-    settings: Settings
-    database: Database
-    storage: Storage
-    secret: bytes
 
 
 def create_app(parts: Parts) -> Litestar:
@@ -117,14 +107,19 @@ def rates_of(parts: Parts) -> Rates:
 
 @asynccontextmanager
 async def _lifespan(app: Litestar) -> AsyncGenerator[None]:
-    # The document takes a second to make: beside the first requests, not in front of who asks for it first.
-    warming = asyncio.create_task(asyncio.to_thread(cached, app))
+    warming = asyncio.create_task(_warm(app))
     sharing = asyncio.create_task(app.state.rates.keep_sharing())
     yield
     sharing.cancel()
+    warming.cancel()
     await asyncio.to_thread(traces.end)  # here, since the process then ends by its signal
-    await warming
     await app.state.database.dispose()
+
+
+async def _warm(app: Litestar) -> None:
+    """Make the document, which takes a second: once the start is over, and before most ask for it."""
+    await asyncio.sleep(WARM_AFTER_S)
+    await asyncio.to_thread(cached, app)
 
 
 def openapi_config(settings: Settings) -> OpenAPIConfig:

@@ -19,8 +19,8 @@ from sqlalchemy.engine import make_url
 
 from api.app import VERSION
 from api.embedded import Urls
+from api.parts import store_of
 from api.pg_tools import ToolError, Tools, connect, find_tools, has_embedded, one_line, operated
-from api.run import store_of
 from api.settings import SettingError, Settings, secret_key
 from media import keys
 from media.storage import NoSuchKey, Storage, StorageError, StoredObject

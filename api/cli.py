@@ -100,7 +100,7 @@ def _worker(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
-    from api.run import migrate_database
+    from api.parts import migrate_database
 
     migrate_database(settings)
     return 0

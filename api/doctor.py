@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import text
 
-from api.run import open_database, store_of
+from api.parts import open_database, store_of
 from api.settings import SettingError, Settings, secret_key
 from media.binaries import BinaryMissing, describe, find_binaries
 from media.storage import StorageError

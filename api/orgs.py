@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from api.accounts.passwords import hash_password
-from api.run import database_urls
+from api.parts import database_urls
 from api.settings import SettingError, Settings
 from api.zones import check_zone
 from models.errors import InvalidError

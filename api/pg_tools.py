@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from api.embedded import EmbeddedError, EmbeddedPostgres, Urls, psycopg_dsn, running_urls
 from api.embedded_home import MAJOR, RECORD, wheel
-from api.run import database_urls
+from api.parts import database_urls
 from api.settings import SettingError, Settings
 
 PROGRAMS = ("pg_dump", "pg_restore", "psql")

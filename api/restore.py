@@ -29,8 +29,8 @@ from api.backup import (
     read_lines,
 )
 from api.embedded import Urls
+from api.parts import migrate_to_head, store_of
 from api.pg_tools import ToolError, Tools, connect, find_tools, one_line, operated
-from api.run import migrate_to_head, store_of
 from api.settings import SettingError, Settings, secret_key
 from media import keys
 from media.storage import Storage, StorageError, StoredObject

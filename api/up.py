@@ -11,7 +11,7 @@ import structlog
 
 from api.embedded import EmbeddedError, EmbeddedPostgres, Urls
 from api.logs import configure_logs
-from api.run import database_urls, listen, migrate_to_head, store_of
+from api.parts import database_urls, listen, migrate_to_head, store_of
 from api.settings import SettingError, Settings, make_data_dir, secret_key
 from api.supervisor import Child, supervise
 from media.storage import StorageUnavailable

@@ -3,11 +3,10 @@
 import asyncio
 import signal
 
-from api.app import Parts
 from api.embedded import Urls
 from api.logs import configure_logs
 from api.metrics import serve_worker_metrics
-from api.run import database_urls, directly, opened_parts
+from api.parts import Parts, database_urls, directly, opened_parts
 from api.settings import SettingError, Settings
 from api.tracing import start_tracing
 from media import traces

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from litestar import Litestar
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.auth import Tokens
 from api.embedded import EmbeddedPostgres, Urls
 from api.openapi.routes import cached
+from api.parts import Parts
 from api.settings import Settings
 from media.storage import Storage, open_storage
 from models.database import Database

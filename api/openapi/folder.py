@@ -6,9 +6,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.openapi.document import document
 from api.openapi.problems import problems_page
+from api.parts import Parts
 from api.settings import Settings
 from media.storage import Storage
 from models.database import Database

@@ -18,8 +18,9 @@ import pytest
 import uvicorn
 from litestar import Litestar
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.assets.tickets import Ticket, Tickets
+from api.parts import Parts
 from api.settings import Settings
 from media import keys
 from media.signing import url_expires_at

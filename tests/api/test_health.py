@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.openapi.routes import cached
+from api.parts import Parts
 from media.storage import open_storage
 from models.database import Database
 from tests.client import Client, Document

@@ -9,9 +9,10 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.auth import Caller
 from api.limits.rates import WINDOW_S, Rates
+from api.parts import Parts
 from models.database import Database
 from models.errors import TooManyError, UnavailableError
 from models.ids import new_id

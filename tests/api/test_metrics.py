@@ -12,9 +12,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # only tests read YAML
 from prometheus_client import Metric
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.embedded import EmbeddedPostgres, Urls
 from api.metrics import serve_worker_metrics, watch_pool
+from api.parts import Parts
 from api.settings import SettingError, Settings
 from media.metrics import REGISTRY
 from media.queue import defer

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from api.app import Parts, create_app
+from api.app import create_app
+from api.parts import Parts
 from api.security_headers import EVERYWHERE
 from media.local_store import LocalStorage
 from media.storage import Storage

@@ -7,9 +7,10 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.draining import DrainingServer
 from api.openapi.routes import cached
+from api.parts import Parts
 from api.run import server_config
 from api.settings import SettingError, Settings, read_settings
 from tests.client import Client, Document

@@ -13,8 +13,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.embedded import EmbeddedPostgres, Urls
+from api.parts import Parts
 from api.settings import SettingError, Settings, read_settings
 from api.tracing import start_tracing
 from media import traces

@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.auth import Caller, Tokens
 from api.embedded import EmbeddedPostgres
+from api.parts import Parts
 from api.settings import Settings
 from media.storage import Storage
 from models.database import Database

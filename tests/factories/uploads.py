@@ -10,7 +10,8 @@ import httpx
 from litestar import Litestar
 from sqlalchemy import text
 
-from api.app import Parts, create_app
+from api.app import create_app
+from api.parts import Parts
 from api.settings import Settings
 from media.storage import MIN_PART_BYTES, Storage
 from models.asset import Asset, Upload

@@ -11,9 +11,10 @@ import httpx
 import requests
 from schemathesis import Case
 
-from api.app import Parts, create_app
+from api.app import create_app
 from api.auth import Tokens
 from api.embedded import Urls
+from api.parts import Parts
 from api.settings import Settings
 from media.storage import Storage
 from models.database import Database

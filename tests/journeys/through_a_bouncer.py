@@ -19,7 +19,7 @@ from api.demo.story import Stage, Story
 from api.demo.telling import Telling
 from api.embedded import EmbeddedPostgres, Urls, psycopg_dsn
 from api.orgs import NewOrg, create_org
-from api.run import directly
+from api.parts import directly
 from api.settings import SettingError, Settings
 from api.up import wait_until_ready
 from media.binaries import find_binaries

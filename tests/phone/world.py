@@ -12,8 +12,9 @@ from litestar import Litestar
 from sqlalchemy import select
 
 from api.accounts.passwords import hash_password
-from api.app import Parts, create_app
+from api.app import create_app
 from api.openapi.routes import cached
+from api.parts import Parts
 from api.settings import Settings
 from media.jobs.engine import make_app, make_pool
 from media.storage import MIN_PART_BYTES, Storage
