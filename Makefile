@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: setup dev run test test-bouncer bench fuzz openapi lint audit clean
 
@@ -43,6 +43,10 @@ bench: dev
 # Cases made from the document, 50,000 of them: ARGS='--cases 1000 --seed 2' for fewer, or others.
 fuzz: dev
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+# Kills everything in turn while reps hand in takes and the store fails: ARGS='--kills 200 --seed 1' for more.
+chaos: dev
+	@$(BIN)/python -m tests.chaos --kills 10 --seed 45 $(ARGS)
 
 lint: dev
 	@$(BIN)/ruff check .

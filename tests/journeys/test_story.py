@@ -1,4 +1,7 @@
-"""One journey: the whole story over HTTP, with a real API and a real worker, on each of the two stores."""
+"""One journey: the whole story over HTTP, with a real API and a real worker, on the embedded store.
+
+On S3 `test_many_machines` tells it again, with two of each.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,7 +26,6 @@ from models.database import Database
 from models.event import Event
 from models.ids import new_id
 from tests.processes import free_port, running
-from tests.s3_shim import running_s3
 
 PASSWORD = "a password of the tests"
 VIDEO_MS = 10_000
@@ -54,13 +56,9 @@ def _house(folder: Path, urls: Urls, store_url: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-@pytest.fixture(params=["embedded store", "S3"])
-async def base_url(request: pytest.FixtureRequest, tmp_path: Path, urls: Urls) -> AsyncIterator[str]:
-    with ExitStack() as stack:
-        store_url = f"file:{tmp_path / 'store'}"
-        if request.param == "S3":
-            store_url = stack.enter_context(running_s3()).store_url
-        url = stack.enter_context(_house(tmp_path, urls, store_url))
+@pytest.fixture
+async def base_url(tmp_path: Path, urls: Urls) -> AsyncIterator[str]:
+    with _house(tmp_path, urls, f"file:{tmp_path / 'store'}") as url:
         await wait_until_ready(url)
         yield url
 
