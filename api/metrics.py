@@ -24,7 +24,6 @@ from api.settings import SettingError, Settings
 from media.metrics import REGISTRY
 from models.database import Database
 from models.errors import NotFoundError, UnauthenticatedError, UnavailableError
-from models.pool import WatchedPool
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUEUES = ("quick", "long", "mail")
@@ -42,14 +41,6 @@ REQUEST_SECONDS = Histogram(
     registry=REGISTRY,
 )
 IN_FLIGHT = Gauge("showme_requests_in_flight", "Requests that are being answered.", registry=REGISTRY)
-POOL_SECONDS = Histogram(
-    "showme_database_wait_seconds",
-    "How long it took to get a connection from the pool.",
-    buckets=(0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
-    registry=REGISTRY,
-)
-POOL_USED = Gauge("showme_database_connections_used", "Connections that are in use.", registry=REGISTRY)
-POOL_SIZE = Gauge("showme_database_connections_most", "Connections there may be at once.", registry=REGISTRY)
 DATABASE_UP = Gauge("showme_database_up", "Whether the database answered the last scrape.", registry=REGISTRY)
 WAITING = Gauge("showme_queue_waiting", "Jobs whose time has come, by queue.", ["queue"], registry=REGISTRY)
 DOING = Gauge("showme_queue_doing", "Jobs that a worker has, by queue.", ["queue"], registry=REGISTRY)
@@ -126,14 +117,6 @@ async def count_unmatched(message: Message, scope: Scope) -> None:
 def method_of(scope: Any) -> str:
     """A stranger may send any word as a method."""
     return scope["method"] if scope["method"] in METHODS else "other"
-
-
-def watch_pool(database: Database) -> None:
-    pool = database.engine.sync_engine.pool
-    if isinstance(pool, WatchedPool):
-        pool.waited = POOL_SECONDS.observe
-        POOL_USED.set_function(pool.checkedout)
-        POOL_SIZE.set(pool.size() + pool._max_overflow)  # noqa: SLF001  # there is no public way to ask
 
 
 async def read_queue(database: Database) -> None:

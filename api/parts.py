@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
 from api.embedded import EmbeddedError, Urls, running_urls
-from api.metrics import watch_pool
+from api.pool_metrics import watch_pool
 from api.settings import SettingError, Settings, secret_key
 from api.statements import watch_statements
 from media.storage import Storage, open_storage

@@ -14,8 +14,9 @@ from prometheus_client import Metric
 
 from api.app import create_app
 from api.embedded import EmbeddedPostgres, Urls
-from api.metrics import serve_worker_metrics, watch_pool
+from api.metrics import serve_worker_metrics
 from api.parts import Parts
+from api.pool_metrics import watch_pool
 from api.settings import SettingError, Settings
 from media.metrics import REGISTRY
 from media.queue import defer
