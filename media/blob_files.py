@@ -1,19 +1,25 @@
 """Files that appear whole or not at all: data beside a small JSON sidecar that names it.
 
-`name~.json` holds the facts and the name of the data file, `name~<random>`; renaming the sidecar into place is the one
-moment of change. A data file no sidecar names is what a crash left, and nobody sees it. No key holds a tilde.
+`name~.json` holds the facts and the names of the data files, `name~<random>`, whose bytes one after the other are the
+content; renaming the sidecar into place is the one moment of change. A data file no sidecar names is what a crash left,
+and nobody sees it. No key holds a tilde.
 """
 
 import contextlib
+import io
 import json
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
 SIDECAR = "~.json"
 _ATTEMPTS = 5
+CHUNK_BYTES = 1024 * 1024
 
 Facts = dict[str, Any]
 
@@ -58,16 +64,59 @@ def place(source: Path, folder: Path, name: str, facts: Facts) -> None:
     Raises:
         FileNotFoundError: the folder is gone.
     """
-    before = read(folder, name)
-    data = f"{name}~{secrets.token_hex(8)}"
+    data = _data_name(name)
     source.rename(folder / data)
+    _name(folder, name, [data], facts)
+
+
+def place_joined(sources: Sequence[Path], folder: Path, name: str, facts: Facts) -> None:
+    """As `place`, with the bytes of several files as one content. The files stay where they are too: no byte is copied.
+
+    Raises:
+        FileNotFoundError: the folder, or one of the files, is gone.
+    """
+    data: list[str] = []
+    try:
+        for source in sources:
+            data.append(_data_name(name))
+            _link(source, folder / data[-1])
+    except BaseException:
+        _unlink(folder, data)
+        raise
+    _name(folder, name, data, facts)
+
+
+def _data_name(name: str) -> str:
+    return f"{name}~{secrets.token_hex(8)}"
+
+
+def _name(folder: Path, name: str, data: Sequence[str], facts: Facts) -> None:
+    """Have the sidecar name these files from now on, and drop those it named before."""
+    before = read(folder, name)
     try:
         write_json(folder / (name + SIDECAR), {**facts, "data": data})
     except BaseException:
-        (folder / data).unlink(missing_ok=True)
+        _unlink(folder, data)
         raise
     if before is not None:
-        (folder / str(before["data"])).unlink(missing_ok=True)
+        _unlink(folder, before["data"])
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:  # some file systems have no second names
+        with source.open("rb") as file, target.open("xb") as copy:
+            shutil.copyfileobj(file, copy, CHUNK_BYTES)
+            copy.flush()
+            os.fsync(copy.fileno())
+
+
+def _unlink(folder: Path, data: Sequence[str]) -> None:
+    for one in data:
+        (folder / one).unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Facts | None:
@@ -83,14 +132,70 @@ def read(folder: Path, name: str) -> Facts | None:
 
 
 def open_data(folder: Path, name: str) -> tuple[BinaryIO, Facts] | None:
-    """Open what stands under a name now; it stays readable when it is replaced or erased meanwhile."""
+    """Open what stands under a name now; one file stays readable when it is replaced or erased meanwhile."""
     for _ in range(_ATTEMPTS):
         facts = read(folder, name)
         if facts is None:
             return None
+        paths = [folder / one for one in facts["data"]]
         with contextlib.suppress(FileNotFoundError):  # replaced in between: look again
-            return (folder / str(facts["data"])).open("rb"), facts
+            return (paths[0].open("rb") if len(paths) == 1 else io.BufferedReader(Joined(paths), CHUNK_BYTES)), facts
     return None
+
+
+class Joined(io.RawIOBase):
+    """Several files read as one. Each is opened when its turn comes: there may be thousands.
+
+    Raises FileNotFoundError from `read` when what it reads was erased in the meantime.
+    """
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        sizes = [path.stat().st_size for path in paths]
+        self._paths = paths
+        self._starts = list(accumulate(sizes, initial=0))
+        self._at = 0
+        self._number = -1
+        self._file: BinaryIO | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._starts[-1]}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        if self._at >= self._starts[-1]:
+            return 0
+        number = bisect_right(self._starts, self._at) - 1
+        file = self._opened(number)
+        file.seek(self._at - self._starts[number])
+        data = file.read(min(len(buffer), self._starts[number + 1] - self._at))
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def _opened(self, number: int) -> BinaryIO:
+        if self._file is None or number != self._number:
+            self._shut()
+            self._file, self._number = self._paths[number].open("rb"), number
+        return self._file
+
+    def _shut(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def close(self) -> None:
+        self._shut()
+        super().close()
 
 
 def remove(folder: Path, name: str) -> bool:
@@ -99,7 +204,7 @@ def remove(folder: Path, name: str) -> bool:
     if facts is None:
         return False
     (folder / (name + SIDECAR)).unlink(missing_ok=True)
-    (folder / str(facts["data"])).unlink(missing_ok=True)
+    _unlink(folder, facts["data"])
     return True
 
 

@@ -15,7 +15,6 @@ from typing import BinaryIO
 from media import blob_files
 from media.verbs import MAX_PARTS, MIN_PART_BYTES, NoSuchMultipart, PartRefused, PartToJoin, StoredPart
 
-CHUNK_BYTES = 1024 * 1024
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _FACTS = "multipart.json"
 
@@ -37,9 +36,9 @@ def _part_name(part_number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The file of a completed multipart, still to be put under its key."""
+    """The files of the parts of a completed multipart, in order, still to be put under its key."""
 
-    path: Path
+    paths: list[Path]
     size_bytes: int
     etag: str
     content_type: str
@@ -133,32 +132,22 @@ class Multiparts:
         )
 
     def join(self, key: str, multipart_id: str, wanted: Sequence[PartToJoin]) -> Joined:
-        """Write the parts, in order, to one file in `incoming`. Raises `NoSuchMultipart`, `PartRefused`."""
+        """Return the parts, in order, as what they become. Raises `NoSuchMultipart`, `PartRefused`."""
         folder, facts = self._find(key, multipart_id)
         stored = {part.part_number: part for part in self.parts(key, multipart_id)}
         chosen = _chosen(stored, wanted, checksum=facts["checksum"])
-        path, file = new_file(self._incoming)
-        try:
-            with file:
-                for part in chosen:
-                    self._append(file, folder, part)
-                sync(file)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
         digests = b"".join(bytes.fromhex(part.etag.strip('"')) for part in chosen)
         etag = f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(chosen)}"'
-        return Joined(path, sum(part.size_bytes for part in chosen), etag, facts["content_type"])
+        paths = [path for part in chosen for path in self._files(folder, part)]
+        return Joined(paths, sum(part.size_bytes for part in chosen), etag, facts["content_type"])
 
-    def _append(self, file: BinaryIO, folder: Path, part: StoredPart) -> None:
-        opened = blob_files.open_data(folder, _part_name(part.part_number))
-        if opened is None:
+    def _files(self, folder: Path, part: StoredPart) -> list[Path]:
+        facts = blob_files.read(folder, _part_name(part.part_number))
+        if facts is None:
             raise NoSuchMultipart("This multipart ended while its parts were joined.")
-        source, facts = opened
-        with source:
-            if facts["etag"] != part.etag:
-                raise PartRefused(f"Part {part.part_number} was replaced while the parts were joined.")
-            shutil.copyfileobj(source, file, CHUNK_BYTES)
+        if facts["etag"] != part.etag:
+            raise PartRefused(f"Part {part.part_number} was replaced while the parts were joined.")
+        return [folder / name for name in facts["data"]]
 
     def forget(self, key: str, multipart_id: str) -> None:
         try:

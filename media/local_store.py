@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from media import blob_files, keys
-from media.local_multipart import CHUNK_BYTES, Multiparts, PartWriter, new_file, sync
+from media.blob_files import CHUNK_BYTES
+from media.local_multipart import Multiparts, PartWriter, new_file, sync
 from media.metrics import counted
 from media.signing import CHECKSUM_HEADER, ROUND_S, Grant, LocalSigner, round_down
 from media.verbs import (
@@ -27,6 +28,7 @@ from media.verbs import (
     Clock,
     NoSuchKey,
     ObjectInfo,
+    PartRefused,
     PartToJoin,
     SignedRequest,
     StorageUnavailable,
@@ -167,15 +169,17 @@ class LocalStorage:
         """Move a file, already synced, from `incoming` to its key."""
         folder, name = self._place_of(key)
         blob_files.make_folder(folder)
-        facts = {"size_bytes": size_bytes, "etag": etag, "content_type": content_type}
-        blob_files.place(path, folder, name, facts)
+        blob_files.place(path, folder, name, _facts(size_bytes, etag, content_type))
 
     def _complete(self, key: str, multipart_id: str, parts: Sequence[PartToJoin]) -> None:
         joined = self._multiparts.join(key, multipart_id, parts)
+        folder, name = self._place_of(key)
+        blob_files.make_folder(folder)
+        facts = _facts(joined.size_bytes, joined.etag, joined.content_type)
         try:
-            self._put(joined.path, key, joined.size_bytes, joined.etag, joined.content_type)
-        finally:
-            joined.path.unlink(missing_ok=True)
+            blob_files.place_joined(joined.paths, folder, name, facts)
+        except FileNotFoundError as error:
+            raise PartRefused("A part was replaced, or the multipart ended, while the parts were joined.") from error
         self._multiparts.forget(key, multipart_id)
 
     def _head(self, key: str) -> ObjectInfo | None:
@@ -262,6 +266,10 @@ class LocalStorage:
                 if path.stat().st_mtime < before:
                     path.unlink()
         self._multiparts.sweep(before, abandoned_before=time.time() - ABANDONED_DAYS * DAY_S)
+
+
+def _facts(size_bytes: int, etag: str, content_type: str) -> blob_files.Facts:
+    return {"size_bytes": size_bytes, "etag": etag, "content_type": content_type}
 
 
 def _info(facts: blob_files.Facts) -> ObjectInfo:

@@ -76,6 +76,51 @@ async def test_a_completed_multipart_leaves_only_its_object(folder: Path, local:
     assert sidecar.endswith("source.bin~.json") or data_file.endswith("source.bin~.json")
 
 
+async def bring_both(local: LocalStorage) -> str:
+    multipart_id = await local.create_multipart(KEY, "video/mp4", checksum=False)
+    named = [(number, bring(local, multipart_id, number, data), None) for number, data in [(1, BIG), (2, SMALL)]]
+    await local.complete_multipart(KEY, multipart_id, named)
+    return multipart_id
+
+
+async def test_parts_become_an_object_without_being_written_again(folder: Path, local: LocalStorage) -> None:
+    multipart_id = await local.create_multipart(KEY, "video/mp4", checksum=False)
+    named = [(number, bring(local, multipart_id, number, data), None) for number, data in [(1, BIG), (2, SMALL)]]
+    brought = {path.stat().st_ino for path in folder.rglob("0000?~*") if path.suffix != ".json"}
+    await local.complete_multipart(KEY, multipart_id, named)
+    kept = {path.stat().st_ino for path in (folder / "objects").rglob("source.bin~*") if path.suffix != ".json"}
+    assert kept == brought
+    assert list((folder / "multiparts").iterdir()) == []
+
+
+async def test_parts_are_copied_where_a_file_has_one_name_only(
+    folder: Path, local: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "hardlink_to", _fail)
+    await bring_both(local)
+    assert await local.read_bytes(KEY) == BIG + SMALL
+    assert len(files_in(folder)) == 3
+
+
+@pytest.mark.parametrize("first", [0, len(BIG) - 2, len(BIG), len(BIG) + len(SMALL) - 1, len(BIG) + len(SMALL)])
+async def test_what_was_joined_is_read_from_anywhere(local: LocalStorage, first: int) -> None:
+    await bring_both(local)
+    file, info = local.open_object(KEY)
+    with file:
+        file.seek(first)
+        assert file.read(3) == (BIG + SMALL)[first : first + 3]
+        assert file.seek(0, os.SEEK_END) == info.size_bytes
+
+
+async def test_what_was_joined_and_is_erased_meanwhile_is_never_read_short(local: LocalStorage) -> None:
+    await bring_both(local)
+    file, _ = local.open_object(KEY)
+    with file:
+        await local.delete_keys([KEY])
+        with pytest.raises(FileNotFoundError):
+            file.read()
+
+
 async def test_an_object_replaced_leaves_no_old_bytes(folder: Path, local: LocalStorage) -> None:
     for data in (BIG, SMALL):
         await local.put_bytes(KEY, data, "video/mp4")
@@ -266,4 +311,5 @@ async def test_a_sidecar_tells_what_an_operator_may_ask(local: LocalStorage, fol
     facts = json.loads((folder / "objects" / f"{KEY}~.json").read_text())
     assert facts["size_bytes"] == MIN_PART_BYTES
     assert facts["content_type"] == "video/mp4"
-    assert (folder / "objects" / ASSET / facts["data"]).stat().st_size == MIN_PART_BYTES
+    [data] = facts["data"]
+    assert (folder / "objects" / ASSET / data).stat().st_size == MIN_PART_BYTES
