@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Stateful, Tenant, belongs_to, moves, now, of_org, one_of
@@ -46,6 +47,10 @@ class Asset(Stateful):
     ready_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     bright_spot_id: Mapped[UUID | None]  # of a clip: what it was cut for
+    encoded_percent: Mapped[int | None]  # of what is being encoded now
+    audio_only: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    speech: Mapped[dict[str, Any] | None]  # what was measured of the voice (media.speech)
+    source_deleted_at: Mapped[datetime | None]  # only what is served is kept since
 
     __table_args__ = (
         of_org(),
@@ -77,6 +82,48 @@ class Rendition(Tenant):
         belongs_to("asset_id", "asset", cascade=True),
         one_of("kind", ("progressive", "video", "audio")),
         Index("uq_rendition_name", "org_id", "asset_id", "name", unique=True),
+    )
+
+
+class Caption(Tenant):
+    """What is said in a video, in one language: the WebVTT is in the store under `key`, `text` is its words only."""
+
+    __tablename__ = "caption"
+
+    asset_id: Mapped[UUID]
+    language: Mapped[str]  # BCP 47
+    label: Mapped[str]
+    origin: Mapped[str]
+    key: Mapped[str]
+    text: Mapped[str]
+    created_by: Mapped[UUID | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (
+        belongs_to("asset_id", "asset", cascade=True),
+        belongs_to("created_by", "person"),
+        one_of("origin", ("uploaded", "automatic")),
+        Index("uq_caption_language", "org_id", "asset_id", "language", unique=True),
+    )
+
+
+class Erasure(Tenant):
+    """The receipt of an erasure: what was removed from the store, and that nothing was left. No content, names only."""
+
+    __tablename__ = "erasure"
+
+    asset_id: Mapped[UUID]
+    requested_by: Mapped[UUID | None]
+    requested_at: Mapped[datetime] = mapped_column(default=now)
+    completed_at: Mapped[datetime | None]
+    objects: Mapped[int] = mapped_column(default=0)
+    versions: Mapped[int] = mapped_column(default=0)  # of a bucket that keeps old ones, these too
+    names: Mapped[list[str]] = mapped_column(JSONB, default=list)  # of the objects, without the tenant's prefix
+
+    __table_args__ = (
+        belongs_to("asset_id", "asset"),
+        belongs_to("requested_by", "person"),
+        Index("uq_erasure_asset", "org_id", "asset_id", unique=True),
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Index
+from sqlalchemy import CheckConstraint, DateTime, Index, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Stateful, Tenant, belongs_to, moves, now, one_of
@@ -67,6 +67,7 @@ class Prompt(Tenant):
     text: Mapped[str] = mapped_column(default="")
     asset_id: Mapped[UUID | None]
     max_duration_ms: Mapped[int | None]
+    audio_allowed: Mapped[bool] = mapped_column(default=False, server_default=false())  # a voice alone will do
 
     __table_args__ = (
         belongs_to("challenge_id", "challenge"),

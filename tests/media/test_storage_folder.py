@@ -35,6 +35,10 @@ def files_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
+def data_files(folder: Path) -> set[int]:
+    return {path.stat().st_ino for path in folder.rglob("*~*") if path.suffix != ".json"}
+
+
 def bring(local: LocalStorage, multipart_id: str, number: int, data: bytes) -> str:
     writer = local.open_part(KEY, multipart_id, number, size_bytes=len(data), checksum=None)
     writer.write(data)
@@ -86,10 +90,9 @@ async def bring_both(local: LocalStorage) -> str:
 async def test_parts_become_an_object_without_being_written_again(folder: Path, local: LocalStorage) -> None:
     multipart_id = await local.create_multipart(KEY, "video/mp4", checksum=False)
     named = [(number, bring(local, multipart_id, number, data), None) for number, data in [(1, BIG), (2, SMALL)]]
-    brought = {path.stat().st_ino for path in folder.rglob("0000?~*") if path.suffix != ".json"}
+    brought = data_files(folder / "multiparts")
     await local.complete_multipart(KEY, multipart_id, named)
-    kept = {path.stat().st_ino for path in (folder / "objects").rglob("source.bin~*") if path.suffix != ".json"}
-    assert kept == brought
+    assert data_files(folder / "objects") == brought
     assert list((folder / "multiparts").iterdir()) == []
 
 
