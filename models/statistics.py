@@ -12,6 +12,8 @@ the row of `(X'WX)^-1 X'W` that gives the estimate, `M = I - X (X'WX)^-1 X'W`, t
     floor               V >= sum of a_i² step_i² / 12               what rounding to a level hides: Sheppard 1898
     interval            b ± t(0.975; nu) sqrt(V)
 
+Many series are fitted at once, as rows of arrays, padded with observations that weigh nothing.
+
 Without the floor a few equal scores on a coarse rubric would claim certainty. The interval is about these
 reviewers' scores: it knows nothing of how severe another reviewer would have been.
 """
@@ -20,6 +22,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Literal
 from uuid import UUID
 
@@ -41,9 +44,11 @@ _TAIL = (1 - CONFIDENCE) / 2
 _LEAST_WEIGHT = 1e-12
 # Below this an observation bends the fit through itself and says nothing of its own spread.
 _LEAST_RESIDUAL_SHARE = 1e-6
+_DIGITS = 12
+_MOST_NUMBERS = 4_000_000  # of one array: 32 MB
 
 TrendState = Literal["rising", "falling", "steady", "too_early"]
-Vector = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +122,24 @@ def standing(observations: Sequence[Observation], as_of: datetime) -> Standing |
     of its spread, so its interval is the one that holds for any scores between 0 and 1, by Markov's inequality
     on both sides: `0.025 v` to `1 - 0.025 (1 - v)`.
     """
-    known = _until(observations, as_of)
+    return standings([observations], as_of)[0]
+
+
+def standings(series: Sequence[Sequence[Observation]], as_of: datetime) -> list[Standing | None]:
+    """Return `standing` of each."""
+    known = [_until(observations, as_of) for observations in series]
+    fits = _fits(known, STANDING_HALF_LIFE, line=False, which=[len(one) > 1 for one in known])
+    return [_standing(one, fit) for one, fit in zip(known, fits, strict=True)]
+
+
+def _standing(known: Sequence[Observation], fit: _Estimate | None) -> Standing | None:
     if not known:
         return None
-    if len(known) == 1:
+    if fit is None:
         value = known[0].value
         return Standing(value, _TAIL * value, 1 - _TAIL * (1 - value), 1)
-    days = _days_before_newest(known)
-    estimate = _weighted_fit(np.ones((len(known), 1)), _weights(days, STANDING_HALF_LIFE), known)
-    low, high = estimate.value - estimate.half_width, estimate.value + estimate.half_width
-    return Standing(_clip(estimate.value), _clip(low), _clip(high), len(known))
+    low, high = fit.value - fit.half_width, fit.value + fit.half_width
+    return Standing(_clip(fit.value), _clip(low), _clip(high), len(known))
 
 
 def trend(observations: Sequence[Observation], as_of: datetime) -> Trend:
@@ -136,15 +149,26 @@ def trend(observations: Sequence[Observation], as_of: datetime) -> Trend:
     with fewer than 6 observations or less than 30 days from the first to the last. Observations after `as_of`
     are ignored.
     """
-    known = _until(observations, as_of)
-    if len(known) < TREND_LEAST_OBSERVATIONS or known[-1].at - known[0].at < TREND_LEAST_SPAN:
+    return trends([observations], as_of)[0]
+
+
+def trends(series: Sequence[Sequence[Observation]], as_of: datetime) -> list[Trend]:
+    """Return `trend` of each."""
+    known = [_until(observations, as_of) for observations in series]
+    fits = _fits(known, TREND_HALF_LIFE, line=True, which=[not _too_early(one) for one in known])
+    return [_trend(fit) for fit in fits]
+
+
+def _too_early(known: Sequence[Observation]) -> bool:
+    return len(known) < TREND_LEAST_OBSERVATIONS or known[-1].at - known[0].at < TREND_LEAST_SPAN
+
+
+def _trend(fit: _Estimate | None) -> Trend:
+    if fit is None:
         return Trend("too_early", None, None, None)
-    days = _days_before_newest(known)
-    design = np.column_stack([-days / 90, np.ones_like(days)])
-    estimate = _weighted_fit(design, _weights(days, TREND_HALF_LIFE), known)
-    low, high = estimate.value - estimate.half_width, estimate.value + estimate.half_width
+    low, high = fit.value - fit.half_width, fit.value + fit.half_width
     state: TrendState = "rising" if low > 0 else "falling" if high < 0 else "steady"
-    return Trend(state, estimate.value, low, high)
+    return Trend(state, fit.value, low, high)
 
 
 def _until(observations: Sequence[Observation], as_of: datetime) -> list[Observation]:
@@ -156,40 +180,78 @@ def _clip(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 
-def _days_before_newest(known: Sequence[Observation]) -> Vector:
-    return np.array([(known[-1].at - o.at) / _DAY for o in known])
+def _fits(
+    series: Sequence[Sequence[Observation]], half_life: timedelta, *, line: bool, which: Sequence[bool]
+) -> list[_Estimate | None]:
+    """Fit a constant, or a line over units of 90 days, to each of the series for which `which` says so."""
+    chosen = [known for known, is_chosen in zip(series, which, strict=True) if is_chosen]
+    longest = max(map(len, chosen), default=1)
+    at_once = max(1, _MOST_NUMBERS // longest**2)
+    batches = (chosen[first : first + at_once] for first in range(0, len(chosen), at_once))
+    estimates = chain.from_iterable(_fitted(batch, half_life, line=line) for batch in batches)
+    return [next(estimates) if is_chosen else None for is_chosen in which]
 
 
-def _weights(days: Vector, half_life: timedelta) -> Vector:
-    """Relative to the newest observation: ages from a later day multiply all weights alike, which cancels."""
-    weights: Vector = np.maximum(np.exp2(-days / (half_life / _DAY)), _LEAST_WEIGHT)
-    return weights
+def _fitted(series: Sequence[Sequence[Observation]], half_life: timedelta, *, line: bool) -> list[_Estimate]:
+    there, days, values, steps = _padded(series)
+    # Relative to the newest observation: ages from a later day multiply all weights alike, which cancels.
+    weights = np.maximum(np.exp2(-days / (half_life / _DAY)), _LEAST_WEIGHT) * there
+    columns, rows = _line(weights, days / -90, there) if line else _constant(weights, there)
+    return _estimates(columns, rows, weights, values, steps)
 
 
-def _weighted_fit(design: Vector, weights: Vector, known: Sequence[Observation]) -> _Estimate:
-    """The first coefficient and half its 95 % interval, by the formulas at the top of this file."""
-    values = np.array([o.value for o in known])
-    steps = np.array([FINEST_STEP if o.step is None else o.step for o in known])
-    solver = np.linalg.solve(design.T @ (weights[:, None] * design), (weights[:, None] * design).T)
-    row = solver[0]
-    maker = np.eye(len(values)) - design @ solver
-    spread = maker @ maker.T
-    squares = np.square(maker @ values)
-    parts = _variance_parts(row, weights, np.diag(spread))
-    freedom = float(parts @ np.diag(spread)) ** 2 / float(parts @ np.square(spread) @ parts)
-    floor = float(np.square(row * steps).sum()) / 12
-    variance = max(float(parts @ squares), floor)
-    return _Estimate(float(row @ values), float(stdtrit(freedom, 1 - _TAIL)) * math.sqrt(variance))
+def _padded(series: Sequence[Sequence[Observation]]) -> tuple[Array, Array, Array, Array]:
+    """Return, a row for each series: 1 where an observation is, days before the newest, values and steps."""
+    shape = len(series), max(map(len, series))
+    there, days, values, steps = (np.zeros(shape) for _ in range(4))
+    for row, known in enumerate(series):
+        last, end = known[-1].at, len(known)
+        there[row, :end] = 1
+        days[row, :end] = [(last - one.at) / _DAY for one in known]
+        values[row, :end] = [one.value for one in known]
+        steps[row, :end] = [FINEST_STEP if one.step is None else one.step for one in known]
+    return there, days, values, steps
 
 
-def _variance_parts(row: Vector, weights: Vector, share: Vector) -> Vector:
+def _constant(weights: Array, there: Array) -> tuple[Array, Array]:
+    """Return X and S of a constant: series x column x observation."""
+    return there[:, None], (weights / weights.sum(1, keepdims=True))[:, None]
+
+
+def _line(weights: Array, times: Array, there: Array) -> tuple[Array, Array]:
+    """Return X and S of a line. Counted from their weighted middle, X'WX has nothing beside its diagonal."""
+    level = weights / weights.sum(1, keepdims=True)
+    times = (times - (level * times).sum(1, keepdims=True)) * there
+    slope = weights * times / (weights * np.square(times)).sum(1, keepdims=True)
+    return np.stack([times, there], 1), np.stack([slope, level], 1)
+
+
+def _estimates(columns: Array, rows: Array, weights: Array, values: Array, steps: Array) -> list[_Estimate]:
+    """The first coefficient of each and half its 95 % interval, by the formulas at the top of this file."""
+    maker = np.eye(values.shape[1]) - columns.swapaxes(1, 2) @ rows
+    spread = maker @ maker.swapaxes(1, 2)
+    shares = np.diagonal(spread, axis1=1, axis2=2)
+    squares = np.square(maker @ values[:, :, None])[:, :, 0]
+    parts = _variance_parts(rows[:, 0], weights, shares)
+    freedom = np.square((parts * shares).sum(1)) / (parts[:, None] @ np.square(spread) @ parts[:, :, None])[:, 0, 0]
+    floor = np.square(rows[:, 0] * steps).sum(1) / 12
+    variance = np.maximum((parts * squares).sum(1), floor)
+    half_widths = stdtrit(freedom, 1 - _TAIL) * np.sqrt(variance)
+    estimates = (rows[:, 0] * values).sum(1)
+    # How far a series was padded shows in the last digits.
+    pairs = zip(estimates.round(_DIGITS).tolist(), half_widths.round(_DIGITS).tolist(), strict=True)
+    return [_Estimate(value, half_width) for value, half_width in pairs]
+
+
+def _variance_parts(row: Array, weights: Array, shares: Array) -> Array:
     """How much each squared residual adds to the variance: `a_i² / G_ii`.
 
     An observation that bends the fit through itself (`G_ii` nearly 0) has no residual of its own; the weighted
     mean of the others' stands in for it.
     """
-    free = share > _LEAST_RESIDUAL_SHARE
-    own = np.divide(np.square(row), share, out=np.zeros_like(row), where=free)
+    free = shares > _LEAST_RESIDUAL_SHARE
+    own = np.divide(np.square(row), shares, out=np.zeros_like(row), where=free)
     pooled = np.where(free, weights, 0.0)
-    parts: Vector = own + np.square(row[~free]).sum() * pooled / (pooled @ share)
+    bent = np.square(np.where(free, 0.0, row)).sum(1) / (pooled * shares).sum(1)
+    parts: Array = own + bent[:, None] * pooled
     return parts

@@ -1,12 +1,12 @@
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
-from typing import Any, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 from uuid import UUID
 
 import msgspec
@@ -32,7 +32,7 @@ from api.reading import Reading
 from api.refs import PersonRef, SkillRef
 from models import statistics
 from models.base import now
-from models.critique import NextStep
+from models.critique import PERSPECTIVES, NextStep
 from models.errors import ForbiddenError, NotFoundError
 from models.person import Person
 from models.progress import SkillObservation
@@ -41,7 +41,10 @@ from models.skill import Skill
 from models.statistics import Observation
 from models.team import Membership, Team
 
+# So many observations are told sooner than a thread is found that does it.
+FEW = 400
 Columns = TypeVarTuple("Columns")
+Key = TypeVar("Key")
 
 
 class Observed(msgspec.Struct, array_like=True, frozen=True):
@@ -130,7 +133,9 @@ def known(actor: Actor, rows: Sequence[Any], at: datetime) -> Known:
 
 async def person_progress(found: Known) -> PersonProgress:
     person = found.subject.person
-    skills = await asyncio.to_thread(_skills, found.actor, found.subject, found.observed, found.at)
+    few = len(found.observed) <= FEW
+    figures = partial(_skills, found.actor, found.subject, found.observed, found.at)
+    skills = figures() if few else await asyncio.to_thread(figures)
     return PersonProgress(PersonRef(person.id, person.name), found.at, skills, found.next_steps)
 
 
@@ -222,42 +227,49 @@ def _observations_json(org_id: Any, whose: ColumnElement[bool], at: Any, *, past
 
 
 def _skills(actor: Actor, subject: Subject, rows: Sequence[Observed], at: datetime) -> list[SkillProgress]:
+    by_skill = _grouped(rows, lambda row: SkillRef(row.skill_id, row.name))
+    managers, peers, own = (_figures(list(by_skill.values()), perspective, at) for perspective in PERSPECTIVES)
     return [
-        _skill(actor, subject, key, list(found), at)
-        for key, found in groupby(rows, lambda row: SkillRef(row.skill_id, row.name))
+        SkillProgress(
+            skill,
+            judged.standing,
+            judged.trend,
+            judged.observations,
+            by_peers.standing,
+            by_self.standing,
+            [_point(actor, subject, row) for row in found],
+        )
+        for (skill, found), judged, by_peers, by_self in zip(by_skill.items(), managers, peers, own, strict=True)
     ]
-
-
-def _skill(actor: Actor, subject: Subject, skill: SkillRef, rows: Sequence[Observed], at: datetime) -> SkillProgress:
-    figures = _figures(rows, "manager", at)
-    return SkillProgress(
-        skill,
-        figures.standing,
-        figures.trend,
-        figures.observations,
-        _figures(rows, "peer", at).standing,
-        _figures(rows, "self", at).standing,
-        [_point(actor, subject, row) for row in rows],
-    )
 
 
 def _cells(rows: Sequence[Observed], at: datetime) -> dict[UUID, list[CellOut]]:
     """By person."""
+    by_cell = _grouped(rows, lambda row: (row.person_id, row.skill_id))
     cells: dict[UUID, list[CellOut]] = defaultdict(list)
-    for (person_id, skill_id), found in groupby(rows, lambda row: (row.person_id, row.skill_id)):
-        figures = _figures(list(found), "manager", at)
-        cells[person_id].append(CellOut(skill_id, figures.standing, figures.trend, figures.observations))
+    for (person_id, skill_id), judged in zip(by_cell, _figures(list(by_cell.values()), "manager", at), strict=True):
+        cells[person_id].append(CellOut(skill_id, judged.standing, judged.trend, judged.observations))
     return cells
 
 
-def _figures(rows: Sequence[Observed], perspective: str, at: datetime) -> _Figures:
-    observations = one_per_take([row for row in rows if row.perspective == perspective])
-    standing, trend = statistics.standing(observations, at), statistics.trend(observations, at)
-    return _Figures(
-        StandingOut(standing.value, standing.low, standing.high) if standing else None,
-        TrendOut(trend.state, trend.per_90_days, trend.low, trend.high),
-        len(observations),
-    )
+def _grouped(rows: Sequence[Observed], key: Callable[[Observed], Key]) -> dict[Key, list[Observed]]:
+    """Of rows in an order in which those of one key stand together."""
+    return {found: list(group) for found, group in groupby(rows, key)}
+
+
+def _figures(series: Sequence[Sequence[Observed]], perspective: str, at: datetime) -> list[_Figures]:
+    """Of many skills at once, which takes hardly longer than of one. Only managers' figures have a trend."""
+    observed = [one_per_take([row for row in rows if row.perspective == perspective]) for rows in series]
+    standings = statistics.standings(observed, at)
+    trends = statistics.trends(observed if perspective == "manager" else [()] * len(observed), at)
+    return [
+        _Figures(
+            StandingOut(standing.value, standing.low, standing.high) if standing else None,
+            TrendOut(trend.state, trend.per_90_days, trend.low, trend.high),
+            len(observations),
+        )
+        for observations, standing, trend in zip(observed, standings, trends, strict=True)
+    ]
 
 
 def one_per_take(rows: Sequence[Observed]) -> list[Observation]:
@@ -266,9 +278,11 @@ def one_per_take(rows: Sequence[Observed]) -> list[Observation]:
 
 
 def _mean(rows: Sequence[Observed]) -> Observation:
+    if len(rows) == 1:
+        return Observation(rows[0].observed_at, rows[0].value, rows[0].step, rows[0].reviewer_id)
     value = math.fsum(row.value for row in rows) / len(rows)
     step = math.fsum(row.step for row in rows) / len(rows)
-    return Observation(rows[0].observed_at, value, step, rows[0].reviewer_id if len(rows) == 1 else None)
+    return Observation(rows[0].observed_at, value, step)
 
 
 def _point(actor: Actor, subject: Subject, row: Observed) -> PointOut:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from models.statistics import Observation, Trend, critique_value, score_value, standing, trend
+from models.statistics import Observation, Trend, critique_value, score_value, standing, standings, trend, trends
 
 START = datetime(2025, 3, 1, 9, 0, tzinfo=UTC)
 LATER = START + timedelta(days=4000)
@@ -182,6 +182,18 @@ def test_equal_scores_are_steady_and_not_certain(history: list[Observation], val
     assert found.low is not None
     assert found.high is not None
     assert found.low < 0 < found.high
+
+
+@given(st.lists(st.just([]) | histories(least=1), max_size=6))
+def test_many_at_once_have_the_figures_each_has_alone(many: list[list[Observation]]) -> None:
+    for found, history in zip(standings(many, LATER), many, strict=True):
+        alone = standing(history, LATER)
+        assert (found and (found.n, found.value, found.low, found.high)) == pytest.approx(
+            alone and (alone.n, alone.value, alone.low, alone.high), abs=1e-9
+        )
+    for rise, history in zip(trends(many, LATER), many, strict=True):
+        one = trend(history, LATER)
+        assert (rise.per_90_days, rise.low, rise.high) == pytest.approx((one.per_90_days, one.low, one.high), abs=1e-9)
 
 
 @given(histories(), st.randoms(use_true_random=False))
