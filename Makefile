@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 3
 
+# Where the environment forbids to keep byte code, each of the many processes would compile everything anew: 2.4 s of CPU.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup dev run test test-bouncer bench fuzz openapi lint audit clean
 
 # The lock files have every package with its hash, so pip has nothing to resolve. Byte code is left to the first start,
