@@ -56,6 +56,8 @@ async def _merge_scores(session: AsyncSession, critique: Critique, sent: list[Sc
     rubrics = await scoring_rubrics(session, critique.org_id, [critique.rubric_version_id])
     criteria = {criterion.id: criterion for criterion in rubrics[critique.rubric_version_id].criteria}
     scores = (await scores_of(session, critique.org_id, [critique.id])).get(critique.id, {})
+    if len({one.criterion_id for one in sent}) != len(sent):
+        raise InvalidError("Each criterion is scored once.", pointer="/scores")
     for place, one in enumerate(sent):
         pointer = f"/scores/{place}"
         criterion = criteria.get(one.criterion_id)

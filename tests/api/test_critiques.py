@@ -142,6 +142,18 @@ async def test_a_score_that_does_not_fit_the_rubric_is_pointed_at(
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
+@pytest.mark.parametrize("second", [{"level_id": None}, {"not_applicable": True}, {"comment": "Again"}], ids=str)
+async def test_a_criterion_scored_twice_in_one_write_is_refused(org: OrgKit, second: dict[str, Any]) -> None:
+    story = await make_story(org)
+    critique = await draft(await make_take(story), story.manager)
+    twice = [*scores(story, clarity=1), {"criterion_id": str(story.questions["clarity"].id)} | second]
+    refused = await patched(story.manager, critique, {"scores": twice})
+    assert (refused.status_code, refused.json()["errors"]) == (
+        422,
+        [{"pointer": "/scores", "detail": "Each criterion is scored once."}],
+    )
+
+
 async def test_a_write_says_which_version_it_saw(org: OrgKit) -> None:
     story = await make_story(org)
     critique = await draft(await make_take(story), story.manager)
