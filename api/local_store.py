@@ -96,7 +96,8 @@ async def serve(storage: LocalStorage, scope: Mapping[str, Any], receive: Receiv
     except _ClientGoneError:
         return
     except _RefusedError as refused:
-        await _answer(request, refused.status, {"content-type": MEDIA_TYPE, **refused.headers}, refused.body)
+        body = {**refused.body, "request_id": scope.get("state", {}).get("request_id", "")}
+        await _answer(request, refused.status, {"content-type": MEDIA_TYPE, **refused.headers}, body)
 
 
 async def _route(storage: LocalStorage, request: _Request) -> None:

@@ -311,3 +311,11 @@ async def test_the_store_is_mounted_in_an_application_with_other_routes(tmp_path
         assert (await client.get("/elsewhere")).status_code == 404
         assert "/store" not in json.dumps((await client.get("/schema/openapi.json")).json()["paths"])
     await storage.close()
+
+
+async def test_a_refusal_names_the_request_as_every_problem_does(app: Litestar) -> None:
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # it knows ASGI by other names
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        refused = await client.get(f"/store/{KEY}?expires=1&signature=wrong")
+    assert refused.status_code == 403
+    assert refused.json()["request_id"] == refused.headers["x-request-id"]
