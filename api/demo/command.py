@@ -82,11 +82,14 @@ async def _server(
         await asyncio.to_thread(stop, process)
 
 
-def start_up(data_dir: Path, base_url: str) -> subprocess.Popen[bytes]:
-    """Start `showme up --demo` for this folder, in a process group of its own, logging into it."""
+def start_up(data_dir: Path, base_url: str, **settings: str) -> subprocess.Popen[bytes]:
+    """Start `showme up --demo` for this folder, in a process group of its own, logging into it.
+
+    Of the environment's settings only the programs' are kept; `settings` are others, by their names.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SHOWME_")}
     programs = {name: os.environ[name] for name in ("SHOWME_FFMPEG", "SHOWME_FFPROBE") if name in os.environ}
-    mine = {"SHOWME_DATA_DIR": str(data_dir), "SHOWME_PORT": base_url.rsplit(":", 1)[1]}
+    mine = {"SHOWME_DATA_DIR": str(data_dir), "SHOWME_PORT": base_url.rsplit(":", 1)[1], **settings}
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "log").open("wb") as log:
         command = [sys.executable, "-P", "-m", "api.cli", "up", "--demo"]

@@ -155,7 +155,11 @@ def _figures(name: str, turns: dict[str, list[dict[str, Any]]]) -> list[Figure]:
         ratio = statistics.median(mine["per_s"] / its["per_s"] for mine, its in pairs)
         wanted = f">= {target} x {said}"
         figures.append(Figure(name, ours, "req/s", median(rival, "per_s"), ratio, wanted, ratio >= target))
-    figures += [Figure(f"{name}, {share}", median("ours", share), "ms") for share in ("p50", "p95", "p99")]
+    for share in ("p50", "p95", "p99"):
+        own = median("ours", share)
+        theirs = {rival: median(rival, share) for rival in RIVALS}
+        said = "beside " + ", ".join(f"{rival} {value:.0f}" for rival, value in theirs.items())
+        figures.append(Figure(f"{name}, {share}", own, "ms", theirs["handler"], own / theirs["handler"], said))
     return figures
 
 

@@ -64,9 +64,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncGenerator[House]:
+async def house(folder: Path, **settings: str) -> AsyncGenerator[House]:
     base_url = f"http://127.0.0.1:{free_port()}"
-    process = start_up(folder / "data", base_url)
+    process = start_up(folder / "data", base_url, **settings)
     try:
         await wait_until_up(process, base_url, folder / "data")
         urls = running_urls(folder / "data")

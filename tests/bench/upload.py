@@ -3,17 +3,16 @@
 import asyncio
 import http.client
 import os
-import re
 import subprocess
-import threading
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.bench.figures import Figure
 from tests.bench.running import House, house
+from tests.bench.watching import Peak, child, resident_mib
 
 SIZE = int(os.environ.get("BENCH_UPLOAD_BYTES", str(2 * 1024**3)))
 AT_LEAST, MOST_GROWTH_MIB = 0.5, 32.0
@@ -28,10 +27,10 @@ def upload() -> list[Figure]:
 async def _measure(folder: Path) -> list[Figure]:
     async with house(folder) as running:
         await running.upload(b"no video, but it warms up all that an upload needs")
-        api = _child(running.pid, "serve")
+        api = child(running.pid, "serve")
         theirs = [await asyncio.to_thread(_dd, folder)]
-        before = _resident_mib(api)
-        with _Peak(api) as peak:
+        before = resident_mib(api)
+        with Peak(api) as peak:
             ours = await _bring(running)
         theirs.append(await asyncio.to_thread(_dd, folder))
     rival = sum(theirs) / len(theirs)
@@ -86,36 +85,3 @@ def _dd(folder: Path) -> float:
     taken = time.perf_counter() - started
     output.unlink()
     return SIZE // block * block / 1e6 / taken
-
-
-def _child(pid: int, name: str) -> int:
-    """Return the process of this name below a supervisor."""
-    for found in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        if name.encode() in Path(f"/proc/{found}/cmdline").read_bytes().split(b"\0"):
-            return int(found)
-    raise RuntimeError(f"The supervisor {pid} runs no {name}.")
-
-
-def _resident_mib(pid: int) -> float:
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
-
-
-class _Peak:
-    """The most memory a process has had in the meantime, looked at 20 times a second."""
-
-    def __init__(self, pid: int) -> None:
-        self.mib, self._pid, self._over = 0.0, pid, threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.05):
-            self.mib = max(self.mib, _resident_mib(self._pid))
