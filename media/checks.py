@@ -21,18 +21,30 @@ def expect(made: Probe, *, duration_ms: int, sound: bool) -> None:
         raise MediaProblem("corrupt", "its sound was lost")
 
 
-def check_rungs(rungs: Mapping[str, tuple[Track, RenditionIndex]], *, video_ms: int) -> None:
-    """Each as long as the source's pictures, and all with the same keyframes, so that players may switch anywhere."""
-    (first, (leader, _)), *others = rungs.items()
+class Misaligned(MediaProblem):
+    """Rungs between which a player could not switch."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("processing_failed", detail)
+
+
+def check_rungs(
+    rungs: Mapping[str, tuple[Track, RenditionIndex]], *, video_ms: int, leader: Track | None = None
+) -> None:
+    """Each as long as the source's pictures, and all with the same keyframes, so that players may switch anywhere.
+
+    `leader` is a rung that was there before.
+    """
     for name, (track, index) in rungs.items():
         length_ms = round((track.end_s - track.start_s) * 1000)
         if not track.pts or length_ms < video_ms - TOLERANCE_MS:
             raise MediaProblem("truncated", f"{name}: {length_ms} ms came of {video_ms}")
         if abs(index.duration_ms - length_ms) > TOLERANCE_MS:
             raise MediaProblem("processing_failed", f"{name}: {length_ms} ms, its playlist says {index.duration_ms}")
-    for name, (track, _) in others:
+    for name, (track, _) in rungs.items():
+        leader = leader or track
         if not _same(leader.keyframes, track.keyframes):
-            raise MediaProblem("processing_failed", f"the keyframes of {first} and {name} differ")
+            raise Misaligned(f"the keyframes of {name} are not those of the others")
 
 
 def _same(times: Sequence[float], others: Sequence[float]) -> bool:

@@ -12,7 +12,8 @@ from media.commands import Cut
 from media.facts import Probe
 from media.ladder import FAST_SHORT_SIDE, fit
 from media.packets import scan
-from media.pipeline import MIB, make_poster, probe_output
+from media.pipeline import make_poster
+from media.workshop import MIB, probe_output
 
 END_TOLERANCE_MS = 500  # what a person marked on a player's clock may lie a little beyond the end
 
@@ -54,15 +55,19 @@ async def make_clip(ranges: Sequence[Range], folder: Path, tools: Tools) -> Clip
 
 
 async def _cut(one: Range, facts: Probe, tools: Tools) -> Cut:
-    if not 0 <= one.start_ms < one.end_ms <= facts.duration_ms + END_TOLERANCE_MS:
-        raise ValueError(f"{one.start_ms} to {one.end_ms} ms is no range of {facts.duration_ms} ms")
-    end_ms = min(one.end_ms, facts.duration_ms)
-    if one.audio is None:
-        return Cut(one.video, one.video if facts.audio else None, one.start_ms, end_ms)
-    ahead_s = await _starts_ahead_s(one.audio, one.video, tools)
-    return Cut(one.video, one.audio, one.start_ms, end_ms, audio_ahead_s=ahead_s)
+    ahead_s, lasts_ms = 0.0, facts.duration_ms
+    if one.audio is not None:
+        ahead_s, sound_ms = await _sound_beside(one.audio, one.video, tools)
+        lasts_ms = max(lasts_ms, sound_ms)
+    end_ms = min(one.end_ms, lasts_ms)
+    if not 0 <= one.start_ms < end_ms or one.end_ms > lasts_ms + END_TOLERANCE_MS:
+        raise ValueError(f"{one.start_ms} to {one.end_ms} ms is no range of {lasts_ms} ms")
+    audio = one.audio or (one.video if facts.audio else None)
+    last_ms = facts.last_frame_ms if end_ms > facts.video_ms or one.start_ms > (facts.last_frame_ms or 0) else None
+    return Cut(one.video, audio, one.start_ms, end_ms, audio_ahead_s=ahead_s, last_picture_ms=last_ms)
 
 
-async def _starts_ahead_s(audio: Path, video: Path, tools: Tools) -> float:
+async def _sound_beside(audio: Path, video: Path, tools: Tools) -> tuple[float, int]:
+    """How much earlier than the pictures the sound's file begins, and when it ends on the clock of the pictures."""
     sound, pictures = [(await scan(path, tools.binaries)).track(0) for path in (audio, video)]
-    return pictures.start_s - sound.start_s
+    return pictures.start_s - sound.start_s, round((sound.end_s - pictures.start_s) * 1000)

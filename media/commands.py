@@ -12,7 +12,7 @@ from typing import Any
 import ffmpeg
 
 from media.facts import Probe
-from media.ladder import FAST_SHORT_SIDE, Rung, Streams, Tiles, constant_rate, fast_rung, fit
+from media.ladder import FAST_SHORT_SIDE, Rung, Streams, Tiles, constant_rate, fit
 
 SAFE: dict[str, Any] = {
     "protocol_whitelist": "file",
@@ -27,6 +27,9 @@ BT709 = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"
 AAC = {"c:a": "aac", "b:a": "128k", "ac": 2, "ar": 48_000}
 SEGMENT_S = 4
 KEYFRAME_S = 2
+# Where a rendition begins on its clock. Encoders begin before that, of pictures and of sound by different times; before
+# zero they cannot, all would be moved, and what is made apart would not be in step.
+BEGIN_S = 0.5
 
 
 def header_args(path: Path) -> list[str]:
@@ -34,7 +37,7 @@ def header_args(path: Path) -> list[str]:
 
 
 def packets_args(path: Path) -> list[str]:
-    entries = "packet=stream_index,pts_time,duration_time,size,flags:packet_side_data=side_data_type"
+    entries = "packet=stream_index,pts_time,dts_time,duration_time,size,flags:packet_side_data=side_data_type"
     return ["-v", "error", *_flags(SAFE), "-show_entries", entries, "-of", "compact=p=0", _url(path)]
 
 
@@ -44,21 +47,10 @@ def remux(source: Path, probe: Probe, streams: Streams, output: str) -> list[str
     options: dict[str, Any] = {"c:v": "copy", **CLEAN, "movflags": "+faststart"}
     mapped = [read[str(probe.video_index)]]
     if probe.audio:
-        mapped.append(read[str(probe.audio.index)])
+        sound = read[str(probe.audio.index)]
+        mapped.append(sound if streams.audio == "copy" else _sound(sound))
         options |= {"c:a": "copy"} if streams.audio == "copy" else AAC
     return _compiled(ffmpeg.output(*mapped, output, **options))
-
-
-def transcode(source: Path, probe: Probe, output: str, *, threads: int) -> list[str]:
-    """S1 for what browsers do not play: one fast encode, at most 720p."""
-    rung = fast_rung(probe)
-    read = _input(source, threads=threads)
-    mapped = [_picture(read[str(probe.video_index)], probe, rung.width, rung.height)]
-    options: dict[str, Any] = {**_x264("v", rung.max_bit_rate), **BT709, "threads": threads}
-    if probe.audio:
-        mapped.append(_sound(read[str(probe.audio.index)]))
-        options |= AAC
-    return _compiled(ffmpeg.output(*mapped, output, **options, **CLEAN, movflags="+faststart"))
 
 
 def poster(source: Path, probe: Probe, output: str, *, at_s: float, keyframes_only: bool = True) -> list[str]:
@@ -71,8 +63,8 @@ def poster(source: Path, probe: Probe, output: str, *, at_s: float, keyframes_on
 
 
 def loudness(source: Path, audio_index: int, wave: str) -> list[str]:
-    """S3: what ebur128 sums up on stderr, and the sound as 8 kHz mono for a waveform."""
-    sound = _input(source, vn=None)[str(audio_index)].filter_multi_output("asplit", 2)
+    """S3: what ebur128 sums up on stderr, and the sound as 8 kHz mono, on the clock of the pictures, for a waveform."""
+    sound = _sound(_input(source)[str(audio_index)]).filter_multi_output("asplit", 2)
     measured = sound[0].filter("ebur128", framelog="quiet")
     thin = sound[1].filter("aresample", 8000).filter("aformat", sample_fmts="s16", channel_layouts="mono")
     outputs = [ffmpeg.output(measured, "-", format="null"), ffmpeg.output(thin, wave, format="s16le")]
@@ -81,36 +73,72 @@ def loudness(source: Path, audio_index: int, wave: str) -> list[str]:
     return args
 
 
+def samples(source: Path, output: str, *, rate: int) -> list[str]:
+    """All of its sound as bare 16-bit samples of one channel, on the clock of the pictures, for who listens to it."""
+    sound = _input(source)["a:0"].filter("aresample", rate, **{"async": 1, "first_pts": 0})
+    return _compiled(ffmpeg.output(sound, output, format="s16le", ac=1, c="pcm_s16le", **CLEAN))
+
+
+@dataclass(frozen=True)
+class Still:
+    """A picture as bare RGB, of this size, that is shown as long as its sound lasts."""
+
+    path: Path
+    width: int
+    height: int
+    frame_rate: float
+    duration_s: float
+
+
 @dataclass(frozen=True)
 class Ladder:
-    """What S4 is told: the rungs from the largest down (only the first may be copied), and the gain in dB."""
+    """What S4 is told: the rungs from the largest down (only the first may be copied), and the gain in dB.
+
+    Without `sound` there is none, or it is there already. `still` takes the place of the source's pictures.
+    """
 
     rungs: tuple[Rung, ...]
     gain_db: float
     threads: int
+    sound: bool = True
+    still: Still | None = None
 
 
 def ladder(source: Path, probe: Probe, plan: Ladder) -> list[str]:
     """S4: one decode, all renditions, each one file `<name>.m4s` beside its playlist `<name>.m3u8`."""
     read = _input(source, threads=plan.threads)
-    video = read[str(probe.video_index)]
+    video = _shown(plan.still) if plan.still else read[str(probe.video_index)]
     copied = plan.rungs[0].how == "copy"
     encoded = plan.rungs[1:] if copied else plan.rungs
+    # Beside a copied rung frames stay at the copied times.
     mapped = [video] if copied else []
-    mapped += _pictures(video, probe, encoded)
+    mapped += _pictures(video if copied else _from_zero(video), probe, encoded)
     options: dict[str, Any] = {"c:v:0": "copy"} if copied else {}
     for index, rung in enumerate(plan.rungs):
         if rung.how == "encode":
             options |= _x264(f"v:{index}", rung.max_bit_rate)
     if encoded:
         options |= {**BT709, **_keyframes(copied=copied)}
-    names = [f"v:{index}{',agroup:a' * bool(probe.audio)},name:{rung.name}" for index, rung in enumerate(plan.rungs)]
-    if probe.audio:
-        mapped.append(_levelled(_sound(read[str(probe.audio.index)]), plan.gain_db))
+    sound = read[str(probe.audio.index)] if probe.audio else None
+    grouped = bool(sound and plan.sound)
+    names = [f"v:{index}{',agroup:a' * grouped},name:{rung.name}" for index, rung in enumerate(plan.rungs)]
+    if grouped:
+        mapped.append(_levelled(_sound(sound), plan.gain_db))
         options |= AAC
         names.append("a:0,agroup:a,name:audio,default:yes")
     options |= {"var_stream_map": " ".join(names), "threads": plan.threads}
-    return _compiled(ffmpeg.output(*mapped, "%v.m3u8", **options, **CLEAN, **_hls()), progress=True)
+    outputs = [ffmpeg.output(*mapped, "%v.m3u8", **options, **CLEAN, **_hls())]
+    if sound and not grouped:
+        # Read, and thrown away: of some containers the clock begins with the first stream that is used.
+        outputs.append(ffmpeg.output(sound, "-", c="copy", format="null"))
+    return _compiled(ffmpeg.merge_outputs(*outputs), progress=True)
+
+
+def _shown(still: Still) -> Any:
+    options: dict[str, Any] = {**SAFE, "format_whitelist": "rawvideo", "format": "rawvideo", "pixel_format": "rgb24"}
+    size = (still.width, still.height)
+    lasting = {"stream_loop": -1, "framerate": still.frame_rate, "t": f"{still.duration_s:.3f}"}
+    return ffmpeg.input(_url(still.path), **options, video_size=size, **lasting)["v:0"]
 
 
 def progressive(video: Path, audio: Path | None, output: str, *, audio_ahead_s: float) -> list[str]:
@@ -133,13 +161,22 @@ def storyboard(rendition: Path, layout: Tiles, output: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Cut:
-    """A range of one video. `audio` is the file its sound is in, which may be the same, or None."""
+    """A range of one video. `audio` is the file its sound is in, which may be the same, or None.
+
+    `last_picture_ms` is where the last picture of a video begins, which a range that goes on beyond it holds.
+    """
 
     video: Path
     audio: Path | None
     start_ms: int
     end_ms: int
     audio_ahead_s: float = 0.0
+    last_picture_ms: int | None = None
+
+    @property
+    def picture_ms(self) -> int:
+        """Where a picture is there to begin with: one millisecond off, it would be missed."""
+        return self.start_ms if self.last_picture_ms is None else min(self.start_ms, max(0, self.last_picture_ms - 1))
 
     @property
     def duration_s(self) -> float:
@@ -151,8 +188,8 @@ def clip(cuts: Sequence[Cut], size: tuple[int, int], output: str, *, threads: in
     parts: list[Any] = []
     sounds = any(cut.audio for cut in cuts)
     for cut in cuts:
-        read = _range(cut.video, cut.start_ms / 1000, cut.duration_s, threads)
-        parts.append(_framed(read["v:0"], *size))
+        read = _range(cut.video, cut.picture_ms / 1000, cut.duration_s, threads)
+        parts.append(_framed(_range_picture(cut, read), *size))
         if sounds:
             parts.append(_range_sound(cut, read, threads))
     streams = 2 if sounds else 1
@@ -167,14 +204,22 @@ def _range(path: Path, start_s: float, duration_s: float, threads: int) -> Any:
     return _input(path, ss=f"{start_s:.3f}", t=f"{duration_s:.3f}", threads=threads)
 
 
+def _range_picture(cut: Cut, read: Any) -> Any:
+    picture = _from_zero(read["v:0"])
+    if cut.last_picture_ms is not None:
+        picture = picture.filter("tpad", stop_mode="clone", stop_duration=cut.duration_s)
+    # The limit of what is read counts from its first frame, which may come later than the range begins.
+    return picture.filter("trim", end=cut.duration_s)
+
+
 def _range_sound(cut: Cut, read: Any, threads: int) -> Any:
     if cut.audio is None:
         silence = ffmpeg.input("anullsrc=r=48000:cl=stereo", format="lavfi", t=f"{cut.duration_s:.3f}")
         return silence["a:0"].filter("aresample", 48_000)
-    if cut.audio != cut.video:
+    if cut.audio != cut.video or cut.picture_ms != cut.start_ms:
         read = _range(cut.audio, cut.start_ms / 1000 + cut.audio_ahead_s, cut.duration_s, threads)
     sound = _sound(read["a:0"]).filter("aformat", sample_rates=48_000, channel_layouts="stereo")
-    return sound.filter("apad", whole_dur=f"{cut.duration_s:.3f}")
+    return sound.filter("atrim", end=cut.duration_s).filter("apad", whole_dur=f"{cut.duration_s:.3f}")
 
 
 def _framed(video: Any, width: int, height: int) -> Any:
@@ -208,17 +253,19 @@ def _picture(video: Any, probe: Probe, width: int, height: int) -> Any:
     """Progressive, even, square, 8-bit 4:2:0 SDR in BT.709; ffmpeg turns it upright before the first filter."""
     if probe.interlaced:
         video = video.filter("bwdif", mode="send_frame", deint="interlaced")
-    rate = constant_rate(probe)
-    # Frames are dropped before the costly part and repeated after it: three frames may claim hours.
-    if rate and rate < probe.frame_rate:
-        video = video.filter("fps", fps=rate, start_time=0)
+    # Frames are dropped where there are too many, and never repeated: three of them may claim hours.
+    if rate := constant_rate(probe):
+        video = video.filter("fps", fps=rate)
     if probe.transfer == "sdr":
         video = video.filter("scale", width, height, flags="bicubic", **_to_bt709(probe))
     else:
         video = _tone_mapped(video.filter("scale", width, height, flags="bicubic"), probe)
-    if rate and rate >= probe.frame_rate:
-        video = video.filter("fps", fps=rate, start_time=0)
     return video.filter("setsar", "1").filter("format", "yuv420p")
+
+
+def _from_zero(video: Any) -> Any:
+    """The first frame shown from the beginning on, so that a picture that comes late is no hole."""
+    return video.filter("setpts", "PTS*gt(N,0)")
 
 
 def _to_bt709(probe: Probe) -> dict[str, str]:
@@ -238,8 +285,9 @@ def _tone_mapped(video: Any, probe: Probe) -> Any:
 
 
 def _sound(audio: Any) -> Any:
-    # From zero on, with silence where there is none: a late or torn track stays in step with the picture.
-    return audio.filter("aresample", **{"async": 1, "first_pts": 0})
+    # From zero on, with silence where there is none: a late or torn track stays in step with the picture. What is off
+    # by less than a person notices (a microphone's own clock) is stretched back by a hundredth, which nobody hears.
+    return audio.filter("aresample", **{"async": 480, "min_hard_comp": 0.04, "first_pts": 0})
 
 
 def _levelled(audio: Any, gain_db: float) -> Any:
@@ -257,8 +305,17 @@ def _still(picture: Any, width: int, height: int) -> Any:
 
 
 def _x264(stream: str, max_bit_rate: int) -> dict[str, Any]:
+    """Each frame at its own time: left alone, ffmpeg would round to a rate it guesses, and repeat and drop frames.
+
+    They are stored in the order they are shown in. Else a segment's first picture comes later than the segment says it
+    begins, of which players make different things: hls.js puts segments that it loads out of turn beside each other
+    with a hole between. And a long first frame would put off all that follow.
+    """
     return {
+        f"bf:{stream}": 0,
         f"c:{stream}": "libx264",
+        f"fps_mode:{stream}": "vfr",
+        f"enc_time_base:{stream}": "1:90000",
         f"preset:{stream}": "veryfast",
         f"crf:{stream}": 23,
         f"profile:{stream}": "high",
@@ -282,6 +339,11 @@ def _hls() -> dict[str, Any]:
         "hls_segment_type": "fmp4",
         "hls_flags": "single_file+independent_segments",
         "hls_segment_filename": "%v.m4s",
+        "output_ts_offset": BEGIN_S,
+        # Times as they are, for players leave out edit lists (Chrome those that put off a beginning) as they please.
+        "hls_segment_options": "movflags=+frag_discont:use_editlist=0:avoid_negative_ts=disabled",
+        # Segments are as long as the sum of what frames say to last, and in some containers that is a guess.
+        "bsf:v": "setts=pts=PTS:dts=DTS:duration=if(gt(NEXT_DTS\\,DTS)\\,NEXT_DTS-DTS\\,DURATION)",
     }
 
 

@@ -2,6 +2,8 @@
 
 import msgspec
 
+LATE_MS = 50  # a picture that comes later than that is missed
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What is accepted. `max_pixels` is of one picture; ffmpeg itself refuses more than 35 million."""
@@ -20,12 +22,23 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True):
     start_ms: int = 0
 
 
+class Voice(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a file that has sound, and no picture but perhaps a cover."""
+
+    container: str
+    size_bytes: int
+    duration_ms: int
+    audio: Audio
+    has_location: bool = False
+
+
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """`width` and `height` are as a person sees it: upright, with square pixels. `coded_*` are as stored.
 
-    Times count from the earliest packet; `video_ms` is where the pictures end. `transfer` is `sdr`, `hlg` or `pq`;
-    `rotation` 0, 90, 180 or 270 degrees clockwise. `frame_rate` is the measured average. `bit_rate` is that of the
-    video, in bits a second; `level` as H.264 counts it (41 is 4.1).
+    Times count from the earliest packet that is shown; `video_ms` is where the pictures end, `last_frame_ms` where the
+    last one begins. `trimmed`: an edit list hides some of them. `transfer` is `sdr`, `hlg` or `pq`; `rotation` 0, 90,
+    180 or 270 degrees clockwise. `frame_rate` is the measured average. `bit_rate` is that of the video, in bits a
+    second; `level` as H.264 counts it (41 is 4.1).
     """
 
     container: str
@@ -52,13 +65,27 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     frames: int = 0
     frame_rate: float = 30.0
     variable_frame_rate: bool = False
+    last_frame_ms: int | None = None
+    trimmed: bool = False
     start_ms: int = 0
     longest_gop_ms: int = 0
     closed_gops: bool = True
+    reordered: bool = False
     bit_rate: int = 0
     audio: Audio | None = None
     has_location: bool = False
 
     @property
+    def is_voice(self) -> bool:
+        """Whether it had no pictures, but plays over one of ours (`media.voice`)."""
+        return not self.codec
+
+    @property
     def short_side(self) -> int:
         return min(self.width, self.height)
+
+    @property
+    def holds_last(self) -> bool:
+        """Whether the last frame is shown for longer than the others, long enough to be missed."""
+        began_ms = self.video_ms if self.last_frame_ms is None else self.last_frame_ms
+        return self.video_ms - began_ms > 2000 / self.frame_rate + 100

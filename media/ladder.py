@@ -1,18 +1,17 @@
 """Which renditions a video becomes: pure, from its Probe."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Literal
 
-from media.facts import Probe
+from media.facts import LATE_MS, Probe
 
 RUNGS = ((360, 800_000), (720, 3_000_000), (1080, 5_000_000))  # short side, most bits a second: faces need few
 LEAST_STEP = Fraction(6, 5)  # a rung nearer to the one above is not worth its cost
 MAX_LONG_SIDE = 4096
 MAX_COPY_BITS = 8_000_000
 MAX_COPY_GOP_MS = 4_000
-MAX_COPY_START_MS = 50
 MAX_COPY_LEVEL = 51  # 5.1: players refuse by the level a playlist states
 MAX_FRAME_RATE = 60
 FAST_SHORT_SIDE = 720
@@ -35,6 +34,14 @@ class Rung:
     height: int
     how: How
     max_bit_rate: int
+
+    @property
+    def plain(self) -> str:
+        """Its name among renditions, where that with the p is an MP4's."""
+        return self.name.removesuffix("p")
+
+    def encoded(self) -> "Rung":
+        return replace(self, how="encode", max_bit_rate=max_bit_rate(min(self.width, self.height)))
 
 
 @dataclass(frozen=True)
@@ -90,29 +97,51 @@ def copyable(probe: Probe) -> bool:
         and probe.bit_rate <= MAX_COPY_BITS
         and probe.longest_gop_ms <= MAX_COPY_GOP_MS
         and probe.closed_gops
+        and not probe.reordered
         and probe.level <= MAX_COPY_LEVEL
-        and probe.start_ms <= MAX_COPY_START_MS
+        and probe.start_ms <= LATE_MS
+        and not (probe.trimmed or probe.holds_last)
         and constant_rate(probe) is None
     )
 
 
 def constant_rate(probe: Probe) -> float | None:
-    """The frame rate to bring an irregular, late or very fast video to; None leaves its frames alone."""
-    if probe.variable_frame_rate:
-        return 30 if probe.frame_rate <= 33 else MAX_FRAME_RATE
-    if probe.start_ms > MAX_COPY_START_MS or probe.frame_rate > MAX_FRAME_RATE * 1.02:
-        return min(probe.frame_rate, MAX_FRAME_RATE)
-    return None
+    """The frame rate to bring a very fast video down to; None leaves its frames alone, however irregular they come."""
+    return MAX_FRAME_RATE if probe.frame_rate > MAX_FRAME_RATE * 1.02 else None
 
 
-def fast_rung(probe: Probe) -> Rung:
-    """For the one transcode that makes a video playable soon."""
-    return _rung(probe, min(even(probe.short_side), FAST_SHORT_SIDE), "encode")
+def first_rung(probe: Probe) -> Rung:
+    """The one that is made first, and at once, of what no remux makes playable: the rest of the ladder lines up."""
+    return rungs(probe, may_copy=False)[-1]
 
 
 def progressive_rung(made: tuple[Rung, ...]) -> Rung:
     """The best one no larger than 720p, for the MP4 that is downloaded and cut; else the smallest."""
     return next((rung for rung in made if min(rung.width, rung.height) <= FAST_SHORT_SIDE), made[-1])
+
+
+def files(made: tuple[Rung, ...], how: How, *, data_saver: bool) -> tuple[Rung, ...]:
+    """The rungs that are served as an MP4 as well, the best first.
+
+    Where the pictures had to be encoded, the first file that plays is the smallest rung already.
+    """
+    best, least = progressive_rung(made), made[-1]
+    wanted = (best, least) if data_saver and best != least else (best,)
+    return tuple(rung for rung in wanted if how == "copy" or rung != least)
+
+
+def planned(probe: Probe, how: How, *, data_saver: bool) -> tuple[str, ...]:
+    """The names of the renditions that are wanted beside the first file: `720` a rung, `720p` its MP4, `audio`."""
+    made = rungs(probe, may_copy=how == "copy")
+    sound = ("audio",) if probe.audio else ()
+    # A voice has all its rungs at once, so what plays first is the best there is.
+    mp4s = () if probe.is_voice else files(made, how, data_saver=data_saver)
+    return (*(rung.plain for rung in made), *sound, *(rung.name for rung in mp4s))
+
+
+def is_file(name: str) -> bool:
+    """Whether a rendition of this name is an MP4, muxed of others, which takes no encode."""
+    return name.endswith("p")
 
 
 def fit(probe: Probe, short_side: int) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 """HLS playlists, read once from ffmpeg and written by us, with whatever URLs the moment calls for."""
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -44,13 +45,21 @@ class Picture(msgspec.Struct, frozen=True):
     frame_rate: float
 
 
-def rendition_index(playlist: str, init: bytes, picture: Picture | None = None) -> RenditionIndex:
-    """From the playlist ffmpeg wrote and the rendition's first bytes; without a picture it is the sound."""
+def rendition_index(
+    playlist: str, init: bytes, picture: Picture | None = None, *, lasts_s: float | None = None
+) -> RenditionIndex:
+    """From the playlist ffmpeg wrote and the rendition's first bytes; without a picture it is the sound.
+
+    `lasts_s`: how long it is, where that is known better: of the last segment ffmpeg guesses from the first frame.
+    """
     start = re.search(r'#EXT-X-MAP:.*BYTERANGE="(\d+)@0"', playlist)
     found = re.findall(r"#EXTINF:([\d.]+),[^\n]*\n#EXT-X-BYTERANGE:(\d+)@(\d+)", playlist)
     if not start or not found or "#EXT-X-ENDLIST" not in playlist:
         raise MediaProblem("processing_failed", f"not a playlist of byte ranges: {playlist[:300]!r}")
     segments = tuple(Segment(float(duration), int(offset), int(length)) for duration, length, offset in found)
+    if lasts_s is not None:
+        left_s = lasts_s - sum(segment.duration_s for segment in segments[:-1])
+        segments = (*segments[:-1], msgspec.structs.replace(segments[-1], duration_s=round(max(left_s, 0.001), 6)))
     total_s = sum(segment.duration_s for segment in segments)
     return RenditionIndex(
         init_length=int(start.group(1)),
@@ -81,8 +90,34 @@ def media_playlist(index: RenditionIndex, url: str) -> str:
     return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
+class Subtitles(msgspec.Struct, frozen=True):
+    """Captions as a player chooses them; `url` is that of their playlist."""
+
+    language: str
+    label: str
+    url: str
+
+
+def subtitles_playlist(duration_ms: int, url: str) -> str:
+    """Of captions that are one WebVTT file, as long as the video."""
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:7",
+        f"#EXT-X-TARGETDURATION:{max(1, math.ceil(duration_ms / 1000))}",
+        "#EXT-X-MEDIA-SEQUENCE:0",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        f"#EXTINF:{duration_ms / 1000:.3f},",
+        url,
+        "#EXT-X-ENDLIST",
+    ]
+    return "\n".join([*lines, ""])
+
+
 def master_playlist(
-    renditions: Mapping[str, RenditionIndex], audio: RenditionIndex | None, urls: Mapping[str, str]
+    renditions: Mapping[str, RenditionIndex],
+    audio: RenditionIndex | None,
+    urls: Mapping[str, str],
+    subtitles: Sequence[Subtitles] = (),
 ) -> str:
     """`renditions` and `urls` by name; the sound is named `audio`. The leanest comes first, where players begin."""
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
@@ -91,9 +126,25 @@ def master_playlist(
             '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Sound",LANGUAGE="und",DEFAULT=YES,AUTOSELECT=YES,'
             f'CHANNELS="2",URI="{urls[AUDIO]}"'
         )
+    lines += _subtitles(subtitles)
+    shown = ',SUBTITLES="captions"' if subtitles else ""
     for name, index in sorted(renditions.items(), key=lambda item: item[1].peak_bandwidth):
-        lines += [f"#EXT-X-STREAM-INF:{_attributes(index, audio)}", urls[name]]
+        lines += [f"#EXT-X-STREAM-INF:{_attributes(index, audio)}{shown}", urls[name]]
     return "\n".join([*lines, ""])
+
+
+def _subtitles(subtitles: Sequence[Subtitles]) -> list[str]:
+    """Each under a name of its own, as the format has it; a label cannot end its quotes."""
+    lines, names = [], set[str]()
+    for one in subtitles:
+        label = re.sub(r'[\x00-\x1f"]', "", one.label) or one.language
+        name = label if label not in names else f"{label} ({one.language})"
+        names.add(name)
+        lines.append(
+            f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="{name}",LANGUAGE="{one.language}",'
+            f'DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI="{one.url}"'
+        )
+    return lines
 
 
 def _attributes(index: RenditionIndex, audio: RenditionIndex | None) -> str:

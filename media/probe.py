@@ -12,11 +12,11 @@ import msgspec
 from media import ffmpeg
 from media.binaries import Binaries
 from media.commands import header_args
-from media.facts import Audio, Limits, Probe
+from media.facts import Audio, Limits, Probe, Voice
 from media.packets import Packets, Track, scan
 from media.problems import MediaProblem
 
-__all__ = ["Audio", "Limits", "Probe", "judge", "probe", "refuse", "refuse_bytes"]
+__all__ = ["Audio", "Limits", "Probe", "Voice", "judge", "probe", "probe_voice", "refuse", "refuse_bytes"]
 
 Json = Mapping[str, Any]
 
@@ -24,22 +24,38 @@ PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml", b"<svg", b"[playlist]")
 ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms", "drmv"})
 TRUNCATION_MS = 500
 SQUARE = Fraction(1)
+GUESSING = ("aac", "mp3")  # nothing in them says how long they are: it is guessed from their bit rate
 
 
 async def probe(path: Path, *, binaries: Binaries, limits: Limits | None = None) -> Probe:
     """Read the header, refuse by policy, then read all packets. Raises MediaProblem. Nothing is decoded in full."""
     limits = limits or Limits()
+    header, size_bytes = await _read_header(path, binaries, limits)
+    return judge(header, await _scan(path, binaries), size_bytes, limits)
+
+
+async def probe_voice(path: Path, *, binaries: Binaries, limits: Limits | None = None) -> Voice:
+    """As `probe`, where a voice alone will do. Raises MediaProblem, also when there is none either."""
+    limits = limits or Limits()
+    header, size_bytes = await _read_header(path, binaries, limits, voice=True)
+    return judge_voice(header, await _scan(path, binaries), size_bytes, limits)
+
+
+async def _read_header(path: Path, binaries: Binaries, limits: Limits, *, voice: bool = False) -> tuple[Json, int]:
     size_bytes, head = await asyncio.to_thread(_first_look, path)
     if problem := refuse_bytes(size_bytes, head, limits):
         raise problem
     header, tail = await _header(path, head, binaries)
-    if problem := refuse(header, limits, tail):
+    if problem := refuse(header, limits, tail, voice=voice):
         raise problem
+    return header, size_bytes
+
+
+async def _scan(path: Path, binaries: Binaries) -> Packets:
     try:
-        packets = await scan(path, binaries)
+        return await scan(path, binaries)
     except ffmpeg.FfmpegFailed as failed:
-        raise MediaProblem("corrupt" if failed.returncode else failed.code, failed.tail) from failed
-    return judge(header, packets, size_bytes, limits)
+        raise MediaProblem(failed.code if failed.from_outside else "corrupt", failed.tail) from failed
 
 
 def _first_look(path: Path) -> tuple[int, bytes]:
@@ -68,17 +84,20 @@ def refuse_bytes(size_bytes: int, head: bytes, limits: Limits) -> MediaProblem |
 
 def unreadable(head: bytes, failed: ffmpeg.FfmpegFailed) -> str:
     """The code for a file whose header could not be read."""
-    if failed.code in ("too_many_pixels", "timed_out"):
+    if failed.code == "too_many_pixels" or failed.from_outside:
         return failed.code
-    if "not on whitelist" in failed.tail:
+    if "not on whitelist" in failed.tail or "exceeds max_streams" in failed.tail:
         return "unsupported_container"
     if head[4:8] not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
         return "corrupt" if head.startswith((b"\x1aE\xdf\xa3", b"RIFF")) else "not_media"
     return "truncated" if "moov atom not found" in failed.tail else "corrupt"
 
 
-def refuse(header: Json, limits: Limits, tail: str = "") -> MediaProblem | None:
-    """By what the header claims: before anything is decoded or encoded, since a claim alone can cost hours."""
+def refuse(header: Json, limits: Limits, tail: str = "", *, voice: bool = False) -> MediaProblem | None:
+    """By what the header claims: before anything is decoded or encoded, since a claim alone can cost hours.
+
+    `voice`: sound alone will do.
+    """
     streams = header.get("streams", [])
     if len(streams) > limits.max_streams:
         return MediaProblem("unsupported_container", f"{len(streams)} streams")
@@ -87,6 +106,8 @@ def refuse(header: Json, limits: Limits, tail: str = "") -> MediaProblem | None:
     if (claimed_ms := _claimed_ms(header)) > limits.max_duration_ms:
         return MediaProblem("too_long", f"claims {claimed_ms} ms")
     video = video_stream(header)
+    if video is None and voice and _audio_stream(header):
+        return None
     if video is None:
         return MediaProblem("no_video_track", f"{[stream.get('codec_type') for stream in streams]}")
     return _refuse_picture(video, limits, tail)
@@ -127,12 +148,37 @@ def judge(header: Json, packets: Packets, size_bytes: int, limits: Limits) -> Pr
         codec=found["codec_name"],
         profile=str(found.get("profile", "")),
         level=_int(found.get("level")),
-        frames=len(video.pts),
+        frames=video.frames(),
+        last_frame_ms=round((max(video.pts) - origin_s) * 1000),
+        trimmed=video.hidden > 0,
         start_ms=round((video.start_s - origin_s) * 1000),
         audio=_audio(sound, packets, origin_s) if sound and packets.track(sound["index"]).pts else None,
         has_location=_has_location(header),
         **_rhythm(video, _rate(found)),
         **_picture(found),
+    )
+
+
+def judge_voice(header: Json, packets: Packets, size_bytes: int, limits: Limits) -> Voice:
+    """As `judge`, of a file without pictures."""
+    found = _audio_stream(header)
+    assert found is not None
+    sound, container = packets.track(found["index"]), header["format"]["format_name"]
+    duration_ms = round((sound.end_s - sound.start_s) * 1000)
+    if container not in GUESSING:
+        _hold_against_claim(header, packets, duration_ms)
+    if sound.encrypted:
+        raise MediaProblem("encrypted")
+    if duration_ms <= 0:
+        raise MediaProblem("corrupt", "no sound in the track")
+    if duration_ms > limits.max_duration_ms:
+        raise MediaProblem("too_long", f"{duration_ms} ms")
+    return Voice(
+        container=container,
+        size_bytes=size_bytes,
+        duration_ms=duration_ms,
+        audio=_audio(found, packets, sound.start_s),
+        has_location=_has_location(header),
     )
 
 
@@ -163,6 +209,7 @@ def _rhythm(video: Track, nominal: float) -> dict[str, Any]:
         "variable_frame_rate": video.is_variable(),
         "longest_gop_ms": round(video.longest_gop_s() * 1000),
         "closed_gops": bool(video.keyframes) and not video.open_gop,
+        "reordered": video.is_reordered(),
         "bit_rate": round(video.size_bytes * 8 / span_s) if span_s > 0 else 0,
     }
 

@@ -1,11 +1,9 @@
 """Videos to test with, made on the spot by the real ffmpeg, each once a process. `clip(name)` makes one of CLIPS."""
 
-import csv
-import os
 import random
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +33,10 @@ def _flat(luma: int, blue: int, red: int) -> list[str]:
 
 RECIPES: dict[str, list[str]] = {
     "plain.mp4": [*PICTURE, *SOUND, *H264, "-g", "50", *AAC],
+    "tiny.mp4": [
+        *["-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=1", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=1"],
+        *[*H264, "-bf", "0", "-g", "25", *AAC, "-b:a", "32k"],
+    ],
     "hd.mp4": [
         *["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=25:d=4", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=4"],
         *[*H264, "-g", "25", *AAC],
@@ -60,6 +62,24 @@ RECIPES: dict[str, list[str]] = {
     "interlaced.mp4": [*PICTURE, *H264, "-vf", "setfield=tff", "-flags", "+ilme+ildct"],
     "open_gop.mp4": [*PICTURE, "-c:v", "libx264", "-g", "12", "-bf", "3", "-x264-params", "open-gop=1:keyint_min=1"],
     "counted.mp4": ["-f", "lavfi", "-i", COUNTED, "-f", "lavfi", "-i", BEEPS, *H264, "-crf", "10", "-g", "50", *AAC],
+    # Two rungs, in as few and as small pictures as that takes.
+    "two_rungs.mp4": [
+        *["-f", "lavfi", "-i", "testsrc2=s=576x432:r=25:d=1", "-f", "lavfi", "-i", "sine=f=440:r=48000:d=1"],
+        *[*H264, "-g", "25", *AAC],
+    ],
+    "phone.mov": [
+        *["-f", "lavfi", "-i", COUNTED.replace("320x240", "576x432"), "-f", "lavfi", "-i", BEEPS, "-t", "2.4"],
+        *["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-tag:v", "hvc1", *AAC],
+    ],
+    "broadcast.ts": [
+        *["-itsoffset", "0.03", "-f", "lavfi", "-i", "testsrc2=s=576x432:r=25:d=1"],
+        *["-f", "lavfi", "-i", "sine=r=48000:d=1", "-c:v", "libx265", "-preset", "ultrafast"],
+        *["-x265-params", "log-level=none", *AAC],
+    ],
+    "blink.mp4": [
+        *["-f", "lavfi", "-i", "testsrc2=s=576x432:r=60:d=0.03", "-f", "lavfi", "-i", "sine=r=48000:d=0.04"],
+        *["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", *AAC],
+    ],
     "audio.m4a": [*SOUND, *AAC],
     "encrypted.mp4": [
         *[*PICTURE, *H264, "-encryption_scheme", "cenc-aes-ctr"],
@@ -86,6 +106,12 @@ def ffmpeg(*args: str) -> bytes:
     return subprocess.run(argv, check=True, capture_output=True, timeout=120).stdout
 
 
+def ffmpeg_says(*args: str) -> str:
+    """Return what it has to say, which is of interest where it measures."""
+    argv = [TOOLS.binaries.ffmpeg, "-hide_banner", "-nostats", "-nostdin", *args]
+    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120).stderr
+
+
 @cache
 def clip(name: str) -> Path:
     path = Path(_folder().name) / name
@@ -110,6 +136,11 @@ def _with_cover(path: Path) -> None:
 
 def _index_first(path: Path) -> None:
     ffmpeg("-i", str(clip("plain.mp4")), "-c", "copy", "-movflags", "+faststart", str(path))
+
+
+def _in_fragments(path: Path) -> None:
+    flags = "empty_moov+default_base_moof+frag_keyframe"
+    ffmpeg("-i", str(clip("tiny.mp4")), "-an", "-c", "copy", "-movflags", flags, str(path))
 
 
 def _cut_in_half(path: Path) -> None:
@@ -141,6 +172,7 @@ DERIVED: dict[str, Callable[[Path], None]] = {
     "portrait.mp4": _portrait,
     "cover.m4a": _with_cover,
     "index_first.mp4": _index_first,
+    "fragments.mp4": _in_fragments,
     "half.mp4": _cut_in_half,
     "no_index.mp4": _without_index,
     "garbled.mp4": _garbled,
@@ -185,11 +217,3 @@ def beeps_ms(path: Path) -> list[int]:
     samples = memoryview(raw).cast("h")
     loud = [index // 8 for index, sample in enumerate(samples) if abs(sample) > 3000]
     return [ms for ms, before in zip(loud, [-1000, *loud], strict=False) if ms - before > 300]
-
-
-def real_clips() -> Iterator[tuple[Path, str]]:
-    """Files from real phones and what must come of them, when SHOWME_CLIPS names a folder that has a MANIFEST.tsv."""
-    if folder := os.environ.get("SHOWME_CLIPS"):
-        with (Path(folder) / "MANIFEST.tsv").open(newline="") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                yield Path(folder) / row["file"], row["expect"]

@@ -1,21 +1,24 @@
 """What the jobs of an asset share: its row, locked and in the expected state; its source; how it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from media import keys, metrics, queue
 from media.facts import Probe
 from media.jobs.context import WorkerContext
+from media.jobs.renditions import playable_row, put_renditions, rung_row, upload_rungs, upload_waveform
+from media.ladder import planned
 from media.pipeline import Made
-from media.playlists import RenditionIndex
 from media.problems import MediaProblem
+from media.sound import Sound
 from models.asset import Asset, Rendition
 from models.base import now
+from models.event import write_event
 from models.submission import asset_failed
 
 QUEUES: dict[str, queue.Queue] = {
@@ -23,9 +26,11 @@ QUEUES: dict[str, queue.Queue] = {
     "transcode_asset": "long",
     "make_ladder": "long",
     "cut_clip": "long",
+    "make_captions": "long",
     "delete_asset": "quick",
 }
 MAX_DETAIL = 4000
+DATA_SAVED = ("prompt", "model_answer")  # what many are asked to watch has a small file to download as well
 
 
 async def order(session: AsyncSession, task: str, asset_id: UUID) -> None:
@@ -58,18 +63,32 @@ async def fail(context: WorkerContext, org_id: UUID, asset_id: UUID, problem: Me
             return
         if asset.state == "processing":
             asset.move("failed")
-            _note(asset, problem)
+            note(asset, problem)
             await session.flush()
             await asset_failed(session, asset)
         elif asset.state == "playable" and asset.renditions_pending:
-            _note(asset, problem)
+            note(asset, problem)
+            tell_failed(session, asset, dict.fromkeys(await missing(session, asset), problem))
         elif asset.state == "deleted":
             await order(session, "delete_asset", asset_id)
 
 
-def _note(asset: Asset, problem: MediaProblem) -> None:
+def note(asset: Asset, problem: MediaProblem) -> None:
     asset.problem_code, asset.problem_detail = problem.code, storable(problem.detail)
-    asset.renditions_pending = False
+    asset.renditions_pending, asset.encoded_percent = False, None
+
+
+async def missing(session: AsyncSession, asset: Asset) -> list[str]:
+    """Return the names of the renditions that are planned and not there."""
+    there = await renditions_of(session, asset)
+    return [name for name in (asset.facts or {}).get("planned", []) if name not in there]
+
+
+async def renditions_of(session: AsyncSession, asset: Asset) -> dict[str, Rendition]:
+    rows = await session.scalars(
+        select(Rendition).where(Rendition.org_id == asset.org_id, Rendition.asset_id == asset.id)
+    )
+    return {row.name: row for row in rows}
 
 
 def storable(detail: str) -> str:
@@ -95,62 +114,54 @@ def know(asset: Asset, probe: Probe) -> None:
 
 
 async def publish_playable(context: WorkerContext, org_id: UUID, asset_id: UUID, probe: Probe, made: Made) -> None:
-    """Bring the playable file and its poster to the store, then say so; the ladder follows."""
+    """Bring the playable file, its poster, and what it is made of to the store, then say so; the ladder follows."""
     await context.storage.upload(made.playable, keys.playable(org_id, asset_id), "video/mp4")
     await context.storage.upload(made.poster, keys.poster(org_id, asset_id), "image/jpeg")
+    await upload_rungs(context.storage, org_id, asset_id, made.renditions)
+    if made.sound:
+        await upload_waveform(context.storage, org_id, asset_id, made.sound)
     async with context.tenant(org_id) as session:
         asset = await still(session, asset_id, "processing")
         if asset is None:
             return
         know(asset, probe)
-        asset.facts = {**(asset.facts or {}), "how": made.how}
+        plan = planned(probe, made.how, data_saver=asset.purpose in DATA_SAVED)
+        asset.facts = {**(asset.facts or {}), "how": made.how, "planned": plan, "failed": {}}
+        if made.sound:
+            hear(asset, made.sound)
         asset.move("playable")
         asset.poster, asset.playable_at, asset.renditions_pending = True, now(), True
         asset.problem_code = asset.problem_detail = None
-        await put_renditions(session, asset, [playable_rendition(asset, made.playable, made.facts)])
+        rungs = [rung_row(asset, one) for one in made.renditions]
+        await put_renditions(session, asset, [playable_row(asset, made.playable, made.facts), *rungs], all_=True)
+        tell_made(session, asset, rungs)
         await order(session, "make_ladder", asset_id)
     if asset.processing_at is not None:
         took = asset.playable_at - asset.processing_at
         metrics.PLAYABLE_SECONDS.labels(made.how).observe(took.total_seconds())
 
 
-def playable_rendition(asset: Asset, path: Path, facts: Probe) -> Rendition:
-    key = keys.playable(asset.org_id, asset.id)
-    return rendition(asset, "playable", "progressive", key, path, size=(facts.width, facts.height))
+def hear(asset: Asset, sound: Sound) -> None:
+    """Write down what the sound is like."""
+    asset.facts = {
+        **(asset.facts or {}),
+        "loudness_lufs": sound.loudness_lufs,
+        "loudness_range_lu": sound.loudness_range_lu,
+        "gain_db": sound.gain_db,
+        "waveform": bool(sound.waveform),
+    }
+    if sound.speech:
+        asset.speech = msgspec.to_builtins(sound.speech)
 
 
-def rendition(
-    asset: Asset,
-    name: str,
-    kind: str,
-    key: str,
-    path: Path,
-    *,
-    size: tuple[int | None, int | None] = (None, None),
-    index: RenditionIndex | None = None,
-) -> Rendition:
-    return Rendition(
-        org_id=asset.org_id,
-        asset_id=asset.id,
-        name=name,
-        kind=kind,
-        key=key,
-        size_bytes=path.stat().st_size,
-        width=size[0],
-        height=size[1],
-        index=msgspec.to_builtins(index) if index else None,
-    )
+def tell_made(session: AsyncSession, asset: Asset, rows: Sequence[Rendition]) -> None:
+    for row in rows:
+        write_event(session, asset, "rendition_made", rendition=row.name)
 
 
-async def put_renditions(session: AsyncSession, asset: Asset, rows: Sequence[Rendition]) -> None:
-    """Write rows in place of those of the same names that an earlier run wrote."""
-    await session.flush()
-    await session.execute(
-        delete(Rendition).where(
-            Rendition.org_id == asset.org_id,
-            Rendition.asset_id == asset.id,
-            Rendition.name.in_([row.name for row in rows]),
-        )
-    )
-    session.add_all(rows)
-    await session.flush()
+def tell_failed(session: AsyncSession, asset: Asset, failed: Mapping[str, MediaProblem]) -> None:
+    """`detail` is for the operator."""
+    for name, problem in failed.items():
+        detail = storable(problem.detail)
+        write_event(session, asset, "rendition_failed", rendition=name, problem=problem.code, detail=detail)
+    asset.facts = {**(asset.facts or {}), "failed": {name: problem.code for name, problem in failed.items()}}

@@ -1,47 +1,84 @@
 """From the bytes of an upload to a video that plays, where that takes no encoding of its pictures."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import false, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from media import keys
+from media.asked import NO_PICTURE, refusal
 from media.facts import Probe
 from media.jobs.assets import know, order, publish_playable, still
 from media.jobs.context import WorkerContext
 from media.pipeline import copy_playable
 from media.probe import probe as probe_file
+from media.probe import probe_voice
 from media.problems import MediaProblem
+from media.voice import as_video
 from models.asset import Upload
+from models.challenge import Prompt
 
 
 async def process_asset(context: WorkerContext, org_id: UUID, asset_id: UUID) -> None:
     """Verify and probe the source, and make it playable by a remux; the long queue does it where that will not do.
 
     Raises:
-        MediaProblem: it is no video we take, or not what was sent.
+        MediaProblem: it is no video we take, not what was sent, or not what was asked for.
     """
     async with context.tenant(org_id) as session:
         if await still(session, asset_id, "processing") is None:
             return
-        claimed = await _claimed_sha256(session, asset_id)
+        terms = await _terms(session, asset_id)
     async with context.folder() as folder:
         source = folder / "source.bin"
-        await _fetch(context, org_id, asset_id, source, claimed)
-        probe = await probe_file(source, binaries=context.tools.binaries, limits=context.limits)
-        made = await copy_playable(source, probe, folder, context.tools)
+        await _fetch(context, org_id, asset_id, source, terms.sha256)
+        probe = await _probe(context, source, terms)
+        made = None if probe.is_voice else await copy_playable(source, probe, folder, context.tools)
         if made is not None:
             await publish_playable(context, org_id, asset_id, probe, made)
             return
     await _hand_over(context, org_id, asset_id, probe)
 
 
-async def _claimed_sha256(session: AsyncSession, asset_id: UUID) -> str | None:
-    return await session.scalar(
-        select(Upload.sha256).where(Upload.org_id == session.info["org_id"], Upload.asset_id == asset_id)
+@dataclass(frozen=True)
+class _Terms:
+    """What was said with the upload, and what its prompt allows."""
+
+    sha256: str | None = None
+    max_duration_ms: int | None = None
+    audio_allowed: bool = False
+
+
+async def _terms(session: AsyncSession, asset_id: UUID) -> _Terms:
+    query = (
+        select(Upload.sha256, Prompt.max_duration_ms, func.coalesce(Prompt.audio_allowed, false()))
+        .outerjoin(Prompt, (Prompt.org_id == Upload.org_id) & (Prompt.id == Upload.prompt_id))
+        .where(Upload.org_id == session.info["org_id"], Upload.asset_id == asset_id)
     )
+    found = (await session.execute(query)).first()
+    return _Terms(*found) if found else _Terms()
+
+
+async def _probe(context: WorkerContext, source: Path, terms: _Terms) -> Probe:
+    """Raise MediaProblem, also for what is fine as it is, and not what was asked for."""
+    try:
+        probe = await probe_file(source, binaries=context.tools.binaries, limits=context.limits)
+    except MediaProblem as problem:
+        if problem.code != NO_PICTURE or not terms.audio_allowed:
+            raise
+        probe = as_video(await probe_voice(source, binaries=context.tools.binaries, limits=context.limits))
+    code = refusal(
+        duration_ms=probe.duration_ms,
+        audio_only=probe.is_voice,
+        max_duration_ms=terms.max_duration_ms,
+        audio_allowed=terms.audio_allowed,
+    )
+    if code:
+        raise MediaProblem(code, f"{probe.duration_ms} ms, {terms.max_duration_ms} are allowed")
+    return probe
 
 
 async def _fetch(context: WorkerContext, org_id: UUID, asset_id: UUID, source: Path, claimed: str | None) -> None:
@@ -61,4 +98,5 @@ async def _hand_over(context: WorkerContext, org_id: UUID, asset_id: UUID, probe
         asset = await still(session, asset_id, "processing")
         if asset is not None:
             know(asset, probe)
+            asset.audio_only = probe.is_voice
             await order(session, "transcode_asset", asset_id)

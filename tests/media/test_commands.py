@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from media import commands
-from media.commands import Cut, Ladder
+from media.commands import Cut, Ladder, Still
 from media.facts import Audio, Probe
-from media.ladder import Rung, Streams, rungs, tiles
+from media.ladder import Rung, Streams, first_rung, rungs, tiles
 
 SAFE = [
     *["-format_whitelist", "mov,matroska,avi,mpegts,mp3,aac,ogg,wav,flv"],
@@ -32,7 +32,8 @@ PHONE = Probe(
     bit_rate=4_000_000,
     audio=Audio(index=0, codec="aac", channels=2, sample_rate=48_000),
 )
-SOUND = "[0:0]aresample=async=1:first_pts=0"
+SOUND = "[0:0]aresample=async=480:first_pts=0:min_hard_comp=0.04"
+FROM_ZERO = r"setpts=PTS*gt(N\,0)"
 
 
 def like(**changes: object) -> Probe:
@@ -41,6 +42,15 @@ def like(**changes: object) -> Probe:
 
 def graph(argv: list[str]) -> str:
     return argv[argv.index("-filter_complex") + 1]
+
+
+def first(probe: Probe) -> list[str]:
+    return commands.ladder(SOURCE, probe, Ladder((first_rung(probe),), 0, 2))
+
+
+def over_a_still() -> list[str]:
+    still = Still(Path("/in/still.rgb"), 1280, 720, 5.0, 2.5)
+    return commands.ladder(SOURCE, PHONE, Ladder(rungs(PHONE, may_copy=False), 0, 2, still=still))
 
 
 def after(argv: list[str], flag: str) -> str:
@@ -53,7 +63,8 @@ def after(argv: list[str], flag: str) -> str:
         commands.header_args(SOURCE),
         commands.packets_args(SOURCE),
         commands.remux(SOURCE, PHONE, Streams("copy", "copy"), "o.mp4"),
-        commands.transcode(SOURCE, PHONE, "o.mp4", threads=2),
+        first(PHONE),
+        over_a_still(),
         commands.poster(SOURCE, PHONE, "o.jpg", at_s=1),
         commands.loudness(SOURCE, 0, "wave.pcm"),
         commands.ladder(SOURCE, PHONE, Ladder(rungs(PHONE), 0, 2)),
@@ -68,7 +79,8 @@ def test_every_file_is_opened_behind_the_allow_lists(argv: list[str]) -> None:
     before = 0
     for index in inputs:
         opening = argv[before:index]
-        for flag, value in commands.SAFE.items():
+        ours = {"format_whitelist": "rawvideo"} if argv[index].endswith(".rgb") else {}
+        for flag, value in (commands.SAFE | ours).items():
             assert opening[opening.index(f"-{flag}") + 1] == str(value)
         before = index
 
@@ -85,6 +97,7 @@ def test_a_remux_copies_and_puts_the_index_in_front() -> None:
 def test_a_remux_may_encode_the_sound_alone() -> None:
     argv = commands.remux(SOURCE, PHONE, Streams("copy", "encode"), "playable.mp4")
     assert (after(argv, "-c:v"), after(argv, "-c:a"), after(argv, "-ar")) == ("copy", "aac", "48000")
+    assert graph(argv) == f"{SOUND}[s0]"
 
 
 def test_a_remux_without_sound_maps_the_picture_alone() -> None:
@@ -93,13 +106,31 @@ def test_a_remux_without_sound_maps_the_picture_alone() -> None:
     assert "-c:a" not in argv
 
 
-def test_the_fast_transcode_is_one_encode_of_at_most_720p() -> None:
-    argv = commands.transcode(SOURCE, like(width=1080, height=1920, codec="hevc"), "playable.mp4", threads=2)
-    assert graph(argv) == (
-        "[0:1]scale=720:1280:flags=bicubic:out_color_matrix=bt709:out_range=tv[s0];[s0]setsar=1[s1];"
-        f"[s1]format=yuv420p[s2];{SOUND}[s3]"
+def test_the_first_rung_is_the_smallest_with_the_sound_and_keyframes_of_its_own() -> None:
+    argv = first(like(width=1080, height=1920, codec="hevc"))
+    assert graph(argv).startswith(
+        f"[0:1]{FROM_ZERO}[s0];[s0]scale=360:640:flags=bicubic:out_color_matrix=bt709:out_range=tv[s1];"
+        f"[s1]setsar=1[s2];[s2]format=yuv420p[s3];{SOUND}[s4]"
     )
-    assert (after(argv, "-c:v"), after(argv, "-maxrate:v"), after(argv, "-threads")) == ("libx264", "3000000", "2")
+    assert (after(argv, "-c:v:0"), after(argv, "-maxrate:v:0"), after(argv, "-threads")) == ("libx264", "800000", "2")
+    assert after(argv, "-var_stream_map") == "v:0,agroup:a,name:360p a:0,agroup:a,name:audio,default:yes"
+    assert after(argv, "-force_key_frames") == "expr:gte(t,n_forced*2)"
+
+
+def test_a_ladder_beside_a_sound_that_is_there_reads_it_and_makes_none() -> None:
+    probe = like(codec="hevc")
+    argv = commands.ladder(SOURCE, probe, Ladder(rungs(probe)[:1], 0, 2, sound=False))
+    assert after(argv, "-var_stream_map") == "v:0,name:720p"
+    assert argv[argv.index("%v.m3u8") + 1 :] == ["-map", "0:0", "-f", "null", "-c", "copy", "-"]
+    assert "alimiter" not in graph(argv)
+
+
+def test_a_still_is_shown_as_long_as_its_sound_lasts() -> None:
+    argv = over_a_still()
+    still = argv[: argv.index("file:/in/still.rgb")]
+    options = ("-f", "-pixel_format", "-video_size", "-framerate", "-stream_loop", "-t")
+    assert [after(still, option) for option in options] == ["rawvideo", "rgb24", "1280x720", "5.0", "-1", "2.500"]
+    assert after(still, "-format_whitelist") == "rawvideo"
 
 
 def test_a_poster_is_one_keyframe() -> None:
@@ -117,10 +148,10 @@ def test_loudness_is_read_from_a_summary_that_is_shown() -> None:
     argv = commands.loudness(SOURCE, 0, "wave.pcm")
     assert after(argv, "-v") == "info"
     assert graph(argv) == (
-        "[0:0]asplit=2[s0][s1];[s0]ebur128=framelog=quiet[s2];"
-        "[s1]aresample=8000[s3];[s3]aformat=channel_layouts=mono:sample_fmts=s16[s4]"
+        f"{SOUND}[s0];[s0]asplit=2[s1][s2];[s1]ebur128=framelog=quiet[s3];"
+        "[s2]aresample=8000[s4];[s4]aformat=channel_layouts=mono:sample_fmts=s16[s5]"
     )
-    assert argv[-4:] == ["[s4]", "-f", "s16le", "wave.pcm"]
+    assert argv[-4:] == ["[s5]", "-f", "s16le", "wave.pcm"]
 
 
 def test_a_ladder_below_a_copied_rung_takes_its_keyframes() -> None:
@@ -168,7 +199,7 @@ def test_a_lone_copied_rung_needs_no_encoder() -> None:
 
 @pytest.mark.parametrize("transfer", ["hlg", "pq"])
 def test_high_dynamic_range_is_mapped_and_not_merely_relabelled(transfer: str) -> None:
-    argv = commands.transcode(SOURCE, like(transfer=transfer, codec="hevc"), "o.mp4", threads=2)
+    argv = first(like(transfer=transfer, codec="hevc"))
     curve = {"hlg": "arib-std-b67", "pq": "smpte2084"}[transfer]
     assert f"transferin={curve}" in graph(argv)
     assert "tonemap=desat=0:tonemap=hable" in graph(argv)
@@ -178,29 +209,44 @@ def test_high_dynamic_range_is_mapped_and_not_merely_relabelled(transfer: str) -
 @pytest.mark.parametrize(
     ("changes", "begins"),
     [
-        ({"variable_frame_rate": True, "frame_rate": 32.0}, "[0:1]fps=fps=30:start_time=0"),
-        ({"frame_rate": 240.0}, "[0:1]fps=fps=60:start_time=0"),
-        ({"interlaced": True}, "[0:1]bwdif=deint=interlaced:mode=send_frame"),
-        ({"matrix": ""}, "[0:1]scale=1280:720:flags=bicubic:in_color_matrix=bt709:"),
-        ({"matrix": "", "width": 640, "height": 480}, "[0:1]scale=640:480:flags=bicubic:in_color_matrix=bt601:"),
+        ({"frame_rate": 240.0}, "fps=fps=60[s1]"),
+        ({"interlaced": True}, "bwdif=deint=interlaced:mode=send_frame"),
+        ({"matrix": ""}, "scale=640:360:flags=bicubic:in_color_matrix=bt709:"),
+        ({"matrix": "", "width": 640, "height": 480}, "scale=480:360:flags=bicubic:in_color_matrix=bt601:"),
     ],
 )
 def test_awkward_pictures_are_put_right_before_all_else(changes: dict[str, object], begins: str) -> None:
-    argv = commands.transcode(SOURCE, like(codec="vp9", **changes), "o.mp4", threads=2)
-    assert graph(argv).startswith(begins)
+    argv = first(like(codec="vp9", **changes))
+    assert graph(argv).startswith(f"[0:1]{FROM_ZERO}[s0];[s0]{begins}")
 
 
 @pytest.mark.parametrize(
-    ("changes", "rate"),
+    "changes",
     [
-        ({"variable_frame_rate": True, "frame_rate": 0.01}, "30"),
-        ({"start_ms": 700, "frame_rate": 24.0}, "24.0"),
+        {"variable_frame_rate": True, "frame_rate": 0.01},
+        {"start_ms": 700, "frame_rate": 24.0},
+        {"last_frame_ms": 9000},
+        {"frame_rate": 1.0},
     ],
 )
-def test_frames_are_repeated_only_after_they_were_scaled(changes: dict[str, object], rate: str) -> None:
-    argv = commands.transcode(SOURCE, like(codec="vp9", **changes), "o.mp4", threads=2)
-    assert graph(argv).index("scale=") < graph(argv).index("fps=")
-    assert f"fps=fps={rate}:start_time=0" in graph(argv)
+def test_frames_that_come_unevenly_keep_their_times(changes: dict[str, object]) -> None:
+    argv = first(like(codec="vp9", **changes))
+    assert "fps=" not in graph(argv)
+    assert (after(argv, "-fps_mode:v:0"), after(argv, "-enc_time_base:v:0")) == ("vfr", "1:90000")
+
+
+def test_frames_are_stored_in_the_order_they_are_shown_in() -> None:
+    assert after(first(like(codec="vp9")), "-bf:v:0") == "0"
+
+
+def test_beside_a_copied_rung_frames_stay_where_they_are() -> None:
+    assert FROM_ZERO not in graph(commands.ladder(SOURCE, PHONE, Ladder(rungs(PHONE), 0, 2)))
+
+
+def test_renditions_need_no_edit_list() -> None:
+    argv = first(PHONE)
+    assert "use_editlist=0" in after(argv, "-hls_segment_options")
+    assert "NEXT_DTS-DTS" in after(argv, "-bsf:v")
 
 
 def test_a_progressive_file_keeps_the_sound_in_step() -> None:
@@ -217,12 +263,19 @@ def test_a_clip_reads_each_range_alone_and_joins_them() -> None:
     assert [argv[index + 1] for index, word in enumerate(argv) if word == "-t"] == ["1.520", "1.520", "0.500", "0.500"]
     assert "concat=a=1:n=2:v=1" in graph(argv)
     assert "anullsrc=r=48000:cl=stereo" in argv
+    assert graph(argv).startswith(f"[0:v:0]{FROM_ZERO}[s0];[s0]trim=end=1.52[s1]")
+
+
+def test_a_clip_that_goes_on_beyond_the_last_picture_holds_it() -> None:
+    argv = commands.clip([Cut(SOURCE, SOURCE, 4500, 5500, last_picture_ms=3960)], (640, 360), "clip.mp4", threads=2)
+    assert [argv[index + 1] for index, word in enumerate(argv) if word == "-ss"] == ["3.959", "4.500"]
+    assert "tpad=stop_duration=1.0:stop_mode=clone" in graph(argv)
 
 
 def test_nothing_said_about_the_source_is_passed_on() -> None:
     made = [
         commands.remux(SOURCE, PHONE, Streams("copy", "copy"), "o"),
-        commands.transcode(SOURCE, PHONE, "o", threads=2),
+        first(PHONE),
         commands.poster(SOURCE, PHONE, "o", at_s=0),
         commands.ladder(SOURCE, PHONE, Ladder(rungs(PHONE), 0, 2)),
         commands.progressive(SOURCE, None, "o", audio_ahead_s=0),

@@ -48,7 +48,8 @@ async def test_an_upload_becomes_playable_and_then_ready(on_each_store: House) -
     await house.drain()
     asset = await house.asset(id_)
     assert (asset.state, asset.renditions_pending, asset.problem_code) == ("ready", False, None)
-    assert await house.events(id_) == ["asset.processing", "asset.playable", "asset.ready"]
+    made = ["asset.rendition_made"] * 3
+    assert await house.events(id_) == ["asset.processing", "asset.playable", *made, "asset.ready"]
     assert await house.objects(id_) == [
         *["720.mp4", "audio.m4s", "playable.mp4", "poster.jpg", "source.bin", "storyboard.jpg"],
         *["v/240.m4s", "waveform.json"],
@@ -66,7 +67,10 @@ async def test_the_facts_of_an_asset_are_those_of_its_video(house: House) -> Non
         clip("plain.mp4").stat().st_size,
     )
     assert asset.facts is not None
-    assert set(asset.facts) == {"source", "how", "tiles", "loudness_lufs", "gain_db", "waveform"}
+    assert set(asset.facts) == {
+        *{"source", "how", "planned", "failed", "tiles"},
+        *{"loudness_lufs", "loudness_range_lu", "gain_db", "waveform"},
+    }
     assert (asset.facts["how"], asset.facts["waveform"], asset.facts["tiles"]["count"]) == ("copy", True, 1)
     assert msgspec.convert(asset.facts["source"], Probe).codec == "h264"
     assert asset.facts["gain_db"] == pytest.approx(-16 - asset.facts["loudness_lufs"], abs=0.01)

@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 
 from media.facts import Audio, Probe
 from media.ladder import (
+    How,
     constant_rate,
     copyable,
-    fast_rung,
+    files,
+    first_rung,
     max_bit_rate,
+    planned,
     playable_streams,
     progressive_rung,
     remux_playable,
@@ -107,8 +110,10 @@ def test_no_rung_is_above_the_source_and_all_are_even(width: int, height: int) -
         {"bit_rate": 12_000_000},
         {"longest_gop_ms": 4001},
         {"closed_gops": False},
+        {"reordered": True},
         {"start_ms": 200},
-        {"variable_frame_rate": True},
+        {"trimmed": True},
+        {"last_frame_ms": 9_000},
         {"frame_rate": 120.0},
         {"width": 3840, "height": 2160},
         {"width": 1919},
@@ -130,9 +135,8 @@ def test_a_copy_can_be_ruled_out() -> None:
     [
         (like(), None),
         (like(frame_rate=24.0), None),
-        (like(frame_rate=24.0, start_ms=700), 24.0),
-        (like(frame_rate=14.8, variable_frame_rate=True), 30),
-        (like(frame_rate=48.0, variable_frame_rate=True), 60),
+        (like(frame_rate=24.0, start_ms=700), None),
+        (like(frame_rate=14.8, variable_frame_rate=True), None),
         (like(frame_rate=59.94), None),
         (like(frame_rate=240.0), 60),
     ],
@@ -141,9 +145,36 @@ def test_frames_come_at_a_constant_rate_only_where_they_must(probe: Probe, expec
     assert constant_rate(probe) == expected
 
 
-def test_the_fast_transcode_is_at_most_720p() -> None:
-    assert (fast_rung(like(width=2160, height=3840)).width, fast_rung(PHONE).height) == (720, 720)
-    assert fast_rung(like(width=321, height=241)).height == 240
+def test_the_first_rung_is_the_smallest_of_the_ladder_and_encoded() -> None:
+    assert (first_rung(like(width=2160, height=3840)).width, first_rung(PHONE).height) == (360, 360)
+    small = first_rung(like(width=321, height=241))
+    assert (small.height, small.how) == (240, "encode")
+
+
+@pytest.mark.parametrize(
+    ("probe", "how", "data_saver", "names"),
+    [
+        (like(), "copy", False, ["1080", "720", "360", "audio", "720p"]),
+        (like(), "copy", True, ["1080", "720", "360", "audio", "720p", "360p"]),
+        (like(audio=None), "copy", False, ["1080", "720", "360", "720p"]),
+        (like(codec="hevc"), "encode", False, ["1080", "720", "360", "audio", "720p"]),
+        (like(codec="hevc"), "encode", True, ["1080", "720", "360", "audio", "720p"]),  # it plays from 360p already
+        (like(width=320, height=240), "copy", True, ["240", "audio", "240p"]),
+        (like(width=320, height=240, codec="hevc"), "encode", True, ["240", "audio"]),
+    ],
+)
+def test_what_is_wanted_of_a_video_is_known_before_it_is_made(
+    probe: Probe, how: How, *, data_saver: bool, names: list[str]
+) -> None:
+    assert list(planned(probe, how, data_saver=data_saver)) == names
+
+
+def test_the_best_file_comes_before_that_for_data_savers() -> None:
+    assert [rung.name for rung in files(rungs(PHONE), "copy", data_saver=True)] == ["720p", "360p"]
+
+
+def test_a_copied_rung_can_be_encoded_instead() -> None:
+    assert rungs(PHONE)[0].encoded() == rungs(PHONE, may_copy=False)[0]
 
 
 def test_the_mp4_is_made_of_720p_or_the_best_below() -> None:
