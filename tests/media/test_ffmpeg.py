@@ -1,23 +1,19 @@
 import asyncio
-import contextlib
-import sys
-import time
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from media import ffmpeg
+from media import ffmpeg, isolation
 from media.ffmpeg import Bounds, FfmpegFailed
 from media.problems import MediaProblem
+from tests.at_work import at_work, gone, python
 from tests.clips import TOOLS, clip
 
 ROOMY = Bounds(wall_s=30, cpu_s=20, memory_bytes=2 << 30, file_bytes=1 << 30)
-
-
-def python(code: str) -> list[str]:
-    return [sys.executable, "-I", "-c", code]
 
 
 async def failure(argv: list[str], folder: Path, bounds: Bounds = ROOMY) -> FfmpegFailed:
@@ -26,26 +22,23 @@ async def failure(argv: list[str], folder: Path, bounds: Bounds = ROOMY) -> Ffmp
     return raised.value
 
 
-def alive(pid: int) -> bool:
-    """A zombie that waits for its new parent counts as gone."""
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-async def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 5
-    while alive(pid) and time.monotonic() < deadline:  # noqa: ASYNC110 - the kernel sends no event for it
-        await asyncio.sleep(0.02)
-    return not alive(pid)
+@pytest.fixture(params=["walled", "bare"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Both ways of running a process: in namespaces, where the system allows them, and where there are no tools."""
+    if request.param == "bare":
+        monkeypatch.setenv("PATH", "/nowhere")
+    isolation.attempt.cache_clear()
+    yield request.param
+    isolation.attempt.cache_clear()
 
 
 FAMILY = """
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-print(child.pid, flush=True)
+print("born", flush=True)
 child.wait()
 """
+RUNAWAY = FAMILY.replace("])", "], start_new_session=True)")
 
 
 async def test_what_it_prints_is_kept(tmp_path: Path) -> None:
@@ -78,41 +71,49 @@ async def test_a_bad_end_carries_the_tail_of_what_it_said(tmp_path: Path) -> Non
 
 
 async def test_the_deadline_kills_the_whole_family(tmp_path: Path) -> None:
-    children: list[int] = []
+    seen: list[int] = []
     with pytest.raises(FfmpegFailed) as raised:
         await ffmpeg.run(
             python(FAMILY),
             folder=tmp_path,
             bounds=Bounds(wall_s=1, cpu_s=20, memory_bytes=2 << 30, file_bytes=1 << 30),
-            on_line=lambda line: children.append(int(line)),
+            on_line=lambda _: seen.extend(at_work(tmp_path)),
         )
     assert raised.value.code == "timed_out"
     assert raised.value.retryable
-    assert await gone(children[0])
+    assert len(seen) >= 2
+    assert await gone(tmp_path)
 
 
 async def test_a_cancellation_kills_the_whole_family(tmp_path: Path) -> None:
-    started: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    task = asyncio.create_task(
-        ffmpeg.run(python(FAMILY), folder=tmp_path, bounds=ROOMY, on_line=lambda line: started.set_result(int(line)))
-    )
-    child = await started
+    started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(ffmpeg.run(python(FAMILY), folder=tmp_path, bounds=ROOMY, on_line=started.set_result))
+    await started
+    assert len(at_work(tmp_path)) >= 2
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await gone(child)
+    assert await gone(tmp_path)
+
+
+async def test_a_child_that_left_its_group_and_holds_a_pipe_keeps_nobody_waiting(tmp_path: Path) -> None:
+    bounds = Bounds(wall_s=1, cpu_s=20, memory_bytes=2 << 30, file_bytes=1 << 30)
+    try:
+        async with asyncio.timeout(30):
+            assert (await failure(python(RUNAWAY), tmp_path, bounds)).code == "timed_out"
+    finally:
+        for pid in at_work(tmp_path):
+            os.kill(pid, signal.SIGKILL)
+
+
+def refuse(line: str) -> None:
+    raise MediaProblem("corrupt", line)
 
 
 async def test_an_error_of_the_reader_ends_the_process(tmp_path: Path) -> None:
-    pids: list[int] = []
-
-    def refuse(line: str) -> None:
-        pids.append(int(line))
-        raise MediaProblem("corrupt")
-
     with pytest.raises(MediaProblem):
         await ffmpeg.run(python(FAMILY), folder=tmp_path, bounds=ROOMY, on_line=refuse)
-    assert await gone(pids[0])
+    assert await gone(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +165,7 @@ async def test_progress_is_told_in_milliseconds(tmp_path: Path) -> None:
         ("av_interleaved_write_frame(): No space left on device", "out_of_space"),
         ("Cannot allocate memory", "out_of_memory"),
         ("Decoder not found", "unsupported_codec"),
+        ("Nothing was written, because at least one of its streams received no packets.", "corrupt"),
         ("moov atom not found\nInvalid data found when processing input", "corrupt"),
         ("who knows", "processing_failed"),
     ],
@@ -171,6 +173,16 @@ async def test_progress_is_told_in_milliseconds(tmp_path: Path) -> None:
 async def test_what_ffmpeg_says_becomes_a_problem(tail: str, code: str, tmp_path: Path) -> None:
     failed = await failure(python(f"import sys; sys.exit({tail!r})"), tmp_path)
     assert failed.code == code
+
+
+async def test_a_decoder_that_finds_no_memory_for_absurd_sizes_is_fed_a_damaged_file(tmp_path: Path) -> None:
+    said = "import sys; sys.stderr.write('Error submitting packet: Cannot allocate memory'); sys.exit(69)"
+    assert (await failure(python(said), tmp_path)).code == "corrupt"
+
+
+async def test_one_that_the_system_killed_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    failed = await failure(python("import os; os.kill(os.getpid(), 9)"), tmp_path)
+    assert (failed.code, failed.retryable, failed.from_outside) == ("out_of_memory", True, True)
 
 
 def test_bounds_grow_with_the_video() -> None:
