@@ -8,16 +8,24 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.contextvars import get_contextvars
 
-from media import traces
+from media import traces, turns
+from models.base import now
 
 Queue = Literal["quick", "long", "mail"]
-"""`quick` never waits behind `long`: each has its own slots in every worker."""
+"""`quick` never waits behind `long`: each has its own slots in every worker. `media.turns` orders the long one."""
 
 _DEFER = text("""
 SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
   CAST(:queue AS varchar), CAST(:task AS varchar), CAST(:priority AS integer), CAST(:lock AS text),
   NULL::text, CAST(:args AS jsonb), CAST(:at AS timestamptz)
 )::procrastinate_job_to_defer_v1])
+""")
+# Of a clip that is to be cut, what it will last is what its segments do.
+_LASTS = text("""
+SELECT CAST(coalesce(a.duration_ms, (
+  SELECT sum(s.end_ms - s.start_ms) FROM segment s WHERE s.org_id = a.org_id AND s.bright_spot_id = a.bright_spot_id
+)) AS bigint)
+FROM asset a WHERE a.org_id = :org AND a.id = CAST(:asset AS uuid)
 """)
 
 
@@ -27,14 +35,13 @@ async def defer(
     *,
     queue: Queue,
     lock: str | None = None,
-    priority: int = 0,
     at: datetime | None = None,
     **ids: str,
 ) -> None:
     """Have a worker run the task of this name once the session's transaction has committed.
 
-    A job carries ids only, the organization's and the request's among them. Jobs of one `lock` run one after the
-    other, in order. Higher priorities come first; `at` says not before when.
+    A job carries ids only, the organization's and the request's among them; in the long queue, what it will cost, too.
+    Jobs of one `lock` run one after the other; `at` says not before when.
     """
     # A session that is not the request's own, of a route without a token, knows only what the logs know.
     request_id = session.info.get("request_id") or get_contextvars().get("request_id", "")
@@ -42,5 +49,14 @@ async def defer(
     if trace := traces.traceparent():
         args[traces.TRACEPARENT] = trace
     await session.flush()
+    priority = 0
+    if queue == "long":
+        cost = await _cost_s(session, task, ids.get("asset_id"))
+        args[turns.COST], priority = str(cost), turns.priority_of(task, now(), cost)
     keys = {"queue": queue, "task": task, "priority": priority, "lock": lock, "at": at}
     await session.execute(_DEFER, {**keys, "args": msgspec.json.encode(args).decode()})
+
+
+async def _cost_s(session: AsyncSession, task: str, asset_id: str | None) -> float:
+    keys = {"org": session.info["org_id"], "asset": asset_id}
+    return turns.cost_s(task, await session.scalar(_LASTS, keys))

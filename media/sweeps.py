@@ -10,11 +10,13 @@ import structlog
 from sqlalchemy import text
 from structlog.contextvars import bound_contextvars
 
+from media import queue
 from media.jobs.assets import locked, order
 from media.jobs.context import WorkerContext
 from media.jobs.trying import is_outage
 from media.receiving import sweep_upload
 from models.assignments import open_due
+from models.base import now
 from models.consents import run_out
 from models.ids import new_id
 
@@ -114,6 +116,43 @@ async def _order_again(context: WorkerContext, org_id: UUID, asset_id: UUID) -> 
             log.warning("a lost job is made again", job_task=task, org_id=str(org_id), asset_id=str(asset_id))
 
 
+async def cut_again(context: WorkerContext) -> None:
+    """Give clips that wait for a job that is not there their job again."""
+    async for org_id, clip_id in _found(context, "clips_without_job"):
+        await guarded(_order_if(context, org_id, clip_id, "processing", "cut_clip"))
+
+
+async def erase_again(context: WorkerContext) -> None:
+    """Have erasures gone on with that wait for a job that is not there."""
+    async for org_id, asset_id in _found(context, "erasures_without_job"):
+        await guarded(_order_if(context, org_id, asset_id, "deleted", "delete_asset"))
+
+
+async def _order_if(context: WorkerContext, org_id: UUID, asset_id: UUID, state: str, task: str) -> None:
+    async with context.tenant(org_id) as session:
+        asset = await locked(session, asset_id)
+        if asset is not None and asset.state == state:
+            await order(session, task, asset_id)
+            log.warning("a lost job is made again", job_task=task, org_id=str(org_id), asset_id=str(asset_id))
+
+
+async def let_sources_go(context: WorkerContext) -> None:
+    """Give up what clients have sent, of videos that have been ready for as long as it is kept."""
+    if not context.source_retention_days:
+        return
+    async for org_id, asset_id in _found(context, "sources_to_delete", days=context.source_retention_days):
+        await guarded(_let_source_go(context, org_id, asset_id))
+
+
+async def _let_source_go(context: WorkerContext, org_id: UUID, asset_id: UUID) -> None:
+    async with context.tenant(org_id) as session:
+        asset = await locked(session, asset_id)
+        if asset is not None and asset.state == "ready" and asset.source_deleted_at is None:
+            asset.source_deleted_at = now()
+            lock = f"asset:{asset_id}"
+            await queue.defer(session, "delete_source", queue="quick", lock=lock, asset_id=str(asset_id))
+
+
 async def make_partitions(context: WorkerContext) -> None:
     async with context.database.without_tenant() as session:
         await session.execute(text("SELECT make_event_partitions()"))
@@ -123,10 +162,10 @@ async def tidy_store(context: WorkerContext) -> None:
     await context.storage.tidy()
 
 
-async def _found(context: WorkerContext, function: str) -> AsyncIterator[tuple[UUID, UUID]]:
+async def _found(context: WorkerContext, function: str, **keys: int) -> AsyncIterator[tuple[UUID, UUID]]:
     """Yield `(org_id, id)` of what one of the audited functions names; no transaction is open meanwhile."""
     async with context.database.without_tenant() as session:
-        rows = (await session.execute(_QUERIES[function], {"most": MOST})).all()
+        rows = (await session.execute(_QUERIES[function], {"most": MOST, **keys})).all()
     for org_id, row_id in rows:
         yield org_id, row_id
 
@@ -136,6 +175,9 @@ _QUERIES = {
     "assignments_to_open": text("SELECT org_id, assignment_id FROM assignments_to_open(:most)"),
     "consents_run_out": text("SELECT org_id, bright_spot_id FROM consents_run_out(:most)"),
     "assets_without_job": text("SELECT org_id, asset_id FROM assets_without_job(:most)"),
+    "clips_without_job": text("SELECT org_id, asset_id FROM clips_without_job(:most)"),
+    "erasures_without_job": text("SELECT org_id, asset_id FROM erasures_without_job(:most)"),
+    "sources_to_delete": text("SELECT org_id, asset_id FROM sources_to_delete(:days, :most)"),
 }
 ERRANDS = (
     Errand("make_partitions", DAY_S, make_partitions),
@@ -144,4 +186,7 @@ ERRANDS = (
     Errand("end_consents", 0.0, end_consents),
     Errand("finish_uploads", 0.0, finish_uploads),
     Errand("order_again", 60.0, order_again),
+    Errand("cut_again", 60.0, cut_again),
+    Errand("erase_again", 60.0, erase_again),
+    Errand("let_sources_go", 600.0, let_sources_go),
 )

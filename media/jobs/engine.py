@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +18,12 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 
+from media import turns
 from media.jobs.context import WorkerContext
 from media.jobs.tasks import TASKS
 from media.jobs.trying import Strategy, Task, attempt
 
+FAIR = ("long",)
 PATIENCE = 2
 POOL_TIMEOUT_S = 4.0
 RECONNECT_S = 1.0
@@ -60,15 +62,34 @@ class Jobs(JobManager):
     had happened, and the job would be `doing` for ever.
     """
 
-    def __init__(self, connector: PsycopgConnector) -> None:
+    def __init__(self, connector: PsycopgConnector, clock: Callable[[], datetime | None] = lambda: None) -> None:
+        """`clock`: what time it is for the long queue; None is the database's own."""
         super().__init__(connector)
         self.lost = asyncio.Event()
+        self._clock = clock
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """Take the job whose turn it is, if there is one."""
         try:
+            if queues is not None and tuple(queues) == FAIR:
+                return await self._fetch_fairly(FAIR, worker_id)
             return await super().fetch_job(queues, worker_id)
         except UniqueViolation:  # two workers took jobs of one lock in the same moment: the other has it
             return None
+
+    async def _fetch_fairly(self, queues: Sequence[str], worker_id: int) -> Job | None:
+        keys = {
+            "queues": list(queues),
+            "worker_id": worker_id,
+            "now": self._clock(),
+            "for_share": turns.FOR_SHARE,
+            "half_life_s": turns.HALF_LIFE_S,
+            "cost_s": turns.cost_s("", None),
+        }
+        for most in (turns.FIRST_FEW, None):
+            if rows := await self.connector.execute_query_all_async(turns.FETCH, most=most, **keys):
+                return Job.from_row(rows[0])
+        return None
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         try:
