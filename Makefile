@@ -7,7 +7,7 @@ WORKERS ?= 3
 # Where the environment forbids to keep byte code, each of the many processes would compile everything anew: 2.4 s of CPU.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup dev run test test-bouncer bench fuzz openapi lint audit clean
+.PHONY: setup dev run test test-bouncer test-captions test-web bench fuzz fuzz-media clips openapi lint audit clean
 
 # The lock files have every package with its hash, so pip has nothing to resolve. Byte code is left to the first start,
 # which needs a part of it only. The project itself is added without asking anywhere.
@@ -40,12 +40,34 @@ test: dev
 test-bouncer: dev
 	@$(BIN)/python -m pytest tests/journeys/through_a_bouncer.py
 
+# Captions that a model makes of a voice; needs the extra `captions`, and SHOWME_CAPTIONS_MODEL to name its folder.
+test-captions: dev
+	@$(BIN)/python -m pytest tests/media/real_captions.py $(ARGS)
+
+# Uppy and hls.js, as npm has them, in Chromium: needs it and node, which are no Python packages.
+test-web: dev tests/web/node_modules/.ready
+	@npm --prefix tests/web run --silent build
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -p tests.web.fixtures tests/web/uploads_in_chromium.py tests/web/playback_in_chromium.py tests/web/captions_in_chromium.py $(ARGS)
+
+tests/web/node_modules/.ready: tests/web/package.json tests/web/package-lock.json
+	@npm --prefix tests/web ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+# Every clip of the manifest and every kind of video, each to its end: ten minutes of two cores.
+clips: dev
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/media/through_all_clips.py $(ARGS)
+
 bench: dev
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-# Cases made from the document, 50,000 of them: ARGS='--cases 1000 --seed 2' for fewer, or others.
+# Cases made from the document, 50,000 of them, and 10,000 mutated videos: ARGS='--cases 1000 --seed 2' for fewer.
 fuzz: dev
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+	@$(BIN)/python -m tests.fuzz.media $(ARGS)
+
+# Real files, mutated, through what a worker does with an upload; every tenth through a worker.
+fuzz-media: dev
+	@$(BIN)/python -m tests.fuzz.media --cases 1000 $(ARGS)
 
 # The tests again, with the coverage of branches: half as long again.
 coverage: dev
