@@ -17,6 +17,7 @@ from api.assignments.routes import routes as assignment_routes
 from api.auth import Tokens
 from api.bodies import StrictRequest
 from api.bright_spots.routes import routes as bright_spot_routes
+from api.captions.routes import routes as caption_routes
 from api.challenges.routes import routes as challenge_routes
 from api.critiques.routes import routes as critique_routes
 from api.health import health_routes
@@ -25,12 +26,13 @@ from api.local_store import local_store_handler
 from api.logs import RequestId
 from api.metrics import Metered, count_unmatched, get_metrics
 from api.moments.routes import routes as moment_routes
-from api.openapi.routes import DocumentPlugin, PagePlugin, cached
+from api.openapi.routes import DocumentPlugin, PagePlugin, ProblemsPlugin, cached
 from api.openapi.routes import routes as document_routes
 from api.parts import Parts
 from api.people.routes import routes as people_routes
 from api.problems import HANDLERS
 from api.progress.routes import routes as progress_routes
+from api.queries import said_once
 from api.rubrics.routes import routes as rubric_routes
 from api.security_headers import security_headers
 from api.settings import Settings
@@ -56,6 +58,7 @@ V1_ROUTES = [
     *take_routes,
     *upload_routes,
     *asset_routes,
+    *caption_routes,
     *critique_routes,
     *moment_routes,
     *progress_routes,
@@ -79,6 +82,7 @@ def create_app(parts: Parts) -> Litestar:
     v1 = Router(
         "/v1",
         route_handlers=V1_ROUTES,
+        guards=[said_once],
         dependencies={
             "caller": Provide(transaction.caller),
             "session": Provide(transaction.session),
@@ -129,7 +133,7 @@ def openapi_config(settings: Settings) -> OpenAPIConfig:
         version=VERSION,
         description="Asynchronous video coaching: a challenge, a take, a critique with a next step, a bright spot.",
         path="/docs",
-        render_plugins=[PagePlugin(), DocumentPlugin()],
+        render_plugins=[PagePlugin(), DocumentPlugin(), ProblemsPlugin()],
         servers=[Server(url="/")],
         components=Components(
             security_schemes={"bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT")}

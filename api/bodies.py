@@ -2,15 +2,22 @@
 
 The framework reads bodies as leniently as queries, where all is text. So a body is read here first; what cannot be is
 told by its place once the rest of the request is in order: a stranger hears 404, not what is wrong with the body.
+A body that does not come whole in time is waited for no longer.
 """
 
+import asyncio
 import re
 from typing import Any
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import HTTPException, InternalServerException
 
+BODY_S = 60.0  # for a megabyte at most
 _REFUSED = "refused_body"
+_OTHER_KIND = "body_of_another_kind"
+# What a page of another origin may send without being asked first (text, forms, no type at all) is none of it.
+_JSON = re.compile(r"\s*application/(?:[a-z0-9.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE | re.ASCII)
 _AT = re.compile(r"(?P<message>.*) - at `\$\.?(?P<key>.*)`", re.DOTALL)
 
 
@@ -19,7 +26,25 @@ class _Refused:
 
 
 class StrictRequest(Request[Any, Any, Any]):
+    async def body(self) -> bytes:
+        """Return the body once it is whole.
+
+        Raises:
+            HTTPException: 408, it is not whole in time, or its client has hung up: then nobody hears it.
+        """
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await super().body()
+        except (TimeoutError, InternalServerException) as error:
+            raise HTTPException(status_code=408, headers={"connection": "close"}) from error
+        if not body and self.route_handler.parsed_data_field is not None:
+            self.scope["state"][_REFUSED] = "The body is missing: send JSON."
+        return body
+
     async def json(self) -> Any:
+        if not _JSON.fullmatch(self.headers.get("content-type", "")):
+            self.scope["state"][_OTHER_KIND] = True
+            return _Refused()
         body = await super().json()
         field = self.route_handler.parsed_data_field
         if field is None:
@@ -29,6 +54,11 @@ class StrictRequest(Request[Any, Any, Any]):
         except msgspec.ValidationError as error:
             self.scope["state"][_REFUSED] = str(error)
             return _Refused()
+
+
+def is_of_another_kind(request: Request[Any, Any, Any]) -> bool:
+    """Whether the body was refused since it does not say that it is JSON."""
+    return _OTHER_KIND in request.scope["state"]
 
 
 def refusal(request: Request[Any, Any, Any]) -> dict[str, str] | None:

@@ -42,6 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--mend", action="store_true", help="make what the store lacks: bucket, CORS, lifecycle")
     doctor.set_defaults(run=_doctor)
 
+    store = commands.add_parser("store", help="the object store").add_subparsers(required=True, metavar="ACTION")
+    check = store.add_parser("check", help="compare the rows of the database with the objects of the store")
+    check.add_argument("--repair", action="store_true", help="remove what belongs to nothing, make again what is gone")
+    check.add_argument("--org", metavar="SLUG", help="of this organization only")
+    check.set_defaults(run=_store_check)
+
     org = commands.add_parser("org", help="organizations").add_subparsers(required=True, metavar="ACTION")
     create = org.add_parser("create", help="make an organization with its first admin")
     create.add_argument("--slug", required=True, help="its name at sign-in: a-z, 0-9 and -")
@@ -60,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     restore = commands.add_parser("restore", help="bring a backup back, and look for each object of the store")
     restore.add_argument("folder", type=Path, metavar="FOLDER", help="what backup has written")
     restore.add_argument("--replace", action="store_true", help="lose the organizations that the database has now")
+    restore.add_argument("--anyway", action="store_true", help="leave out those objects of a backup that are damaged")
     restore.set_defaults(run=_restore)
 
     upgrade = commands.add_parser("upgrade-db", help="bring the embedded database to this version's PostgreSQL")
@@ -113,6 +120,16 @@ def _doctor(settings: Settings, arguments: argparse.Namespace) -> int:
     return status
 
 
+def _store_check(settings: Settings, arguments: argparse.Namespace) -> int:
+    from api.store_check import StoreCheckError, store_check
+
+    try:
+        whole = asyncio.run(store_check(settings, repair=arguments.repair, slug=arguments.org, say=_say))
+    except StoreCheckError as error:
+        raise CommandError(str(error)) from error
+    return 0 if whole else 1
+
+
 def _org_create(settings: Settings, arguments: argparse.Namespace) -> int:
     from api.orgs import NewOrg, create_org
 
@@ -141,7 +158,7 @@ def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
     from api.restore import restore
 
     try:
-        whole = restore(settings, arguments.folder, replace=arguments.replace, say=_say)
+        whole = restore(settings, arguments.folder, replace=arguments.replace, anyway=arguments.anyway, say=_say)
     except ToolError as error:
         raise CommandError(str(error)) from error
     return 0 if whole else 1

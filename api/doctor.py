@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 
 from api.parts import open_database, store_of
-from api.settings import SettingError, Settings, secret_key
-from media.binaries import BinaryMissing, describe, find_binaries
+from api.settings import SettingError, Settings, make_data_dir, secret_key
+from media.binaries import Binaries, BinaryMissing, describe, find_binaries
+from media.isolation import attempt
 from media.storage import StorageError
 from models.database import Database
 from models.migrate import newest, present
@@ -36,7 +37,7 @@ async def doctor(settings: Settings, *, mend: bool = False) -> int:
     """
     if mend:
         await _mend_store(settings)
-    checks: list[Callable[[Settings], Awaitable[list[Finding]]]] = [_database, _store, _programs, _disk, _secret]
+    checks: list[Callable[[Settings], Awaitable[list[Finding]]]] = [_database, _store, _disk, _programs, _secret]
     findings = [finding for check in checks for finding in await check(settings)]
     for finding in findings:
         print(f"{'ok  ' if not finding.remedy else 'BAD '} {finding.part:<10} {finding.found}")
@@ -111,11 +112,29 @@ async def _programs(settings: Settings) -> list[Finding]:
         binaries = find_binaries(settings.ffmpeg, settings.ffprobe)
     except BinaryMissing as error:
         return [Finding("ffmpeg", "not found", str(error))]
-    return [Finding(part, found, remedy) for part, found, remedy in await describe(binaries)]
+    return [
+        *(Finding(part, found, remedy) for part, found, remedy in await describe(binaries)),
+        *_walls(settings, binaries),
+    ]
+
+
+def _walls(settings: Settings, binaries: Binaries) -> list[Finding]:
+    """No namespaces are no fault: many containers allow none, and the lists of what may be opened hold without."""
+    place = settings.data_dir.resolve()
+    if not place.is_dir():
+        return []  # which the disk's line says
+    for program in (binaries.ffmpeg, binaries.ffprobe):
+        walls, reason = attempt(program, place)
+        if walls is None:
+            return [Finding("isolation", f"only by lists of what ffmpeg may open, without namespaces: {reason}")]
+    return [Finding("isolation", "each ffmpeg in namespaces of its own, without network")]
 
 
 async def _disk(settings: Settings) -> list[Finding]:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        make_data_dir(settings)
+    except SettingError as error:
+        return [Finding("disk", "the data folder cannot be used", str(error))]
     free = shutil.disk_usage(settings.data_dir).free
     found = f"{free / 1024**3:.1f} GiB free at {settings.data_dir.resolve()}"
     remedy = "" if free >= LEAST_FREE_BYTES else "Make room: a worker needs several times the size of a video."

@@ -28,7 +28,7 @@ from media.storage import NoSuchKey, NoSuchMultipart, ObjectInfo, PartRefused
 log = structlog.get_logger()
 
 CHUNK_BYTES = 1024 * 1024
-MAX_PART_BYTES = 512 * 1024 * 1024
+SILENT_S = 30.0
 # Neither HTML nor SVG, in which scripts run.
 _HARMLESS = re.compile(
     r"(?:(?:video|audio)/[A-Za-z0-9!#$&^_.+-]{1,100}|image/(?:jpeg|png|webp)|text/(?:plain|vtt)"
@@ -116,12 +116,13 @@ async def _route(storage: LocalStorage, request: _Request) -> None:
 
 
 def _put_grant(request: _Request) -> Grant:
-    number = request.query.get("part_number", "")
+    number, size_bytes = request.query.get("part_number", ""), request.query.get("size_bytes", "")
     return Grant(
         "PUT",
         request.key,
         multipart_id=request.query.get("multipart_id", ""),
         part_number=int(number) if re.fullmatch(r"[1-9]\d{0,4}", number, re.ASCII) else 0,
+        size_bytes=int(size_bytes) if re.fullmatch(r"[1-9]\d{0,14}", size_bytes, re.ASCII) else 0,
         checksum_sha256=request.headers.get(CHECKSUM_HEADER, ""),
     )
 
@@ -146,10 +147,11 @@ def _check(storage: LocalStorage, request: _Request, grant: Grant) -> int:
 
 
 async def _put(storage: LocalStorage, request: _Request) -> None:
-    grant, size_bytes = _put_grant(request), _announced_bytes(request)
+    grant = _put_grant(request)
+    _check_length(request, grant.size_bytes)
     checksum = grant.checksum_sha256 or None
     begin = partial(storage.open_part, request.key, grant.multipart_id, grant.part_number)
-    writer = await _blocking(partial(begin, size_bytes=size_bytes, checksum=checksum))
+    writer = await _blocking(partial(begin, size_bytes=grant.size_bytes, checksum=checksum))
     try:
         async for chunk in _chunks(request.receive):
             await _blocking(partial(writer.write, chunk))
@@ -159,20 +161,21 @@ async def _put(storage: LocalStorage, request: _Request) -> None:
     await _answer(request, 200, {"etag": etag})
 
 
-def _announced_bytes(request: _Request) -> int:
+def _check_length(request: _Request, size_bytes: int) -> None:
+    """Refuse a part of another size than was signed, while none of it is read."""
     length = request.headers.get("content-length", "")
     if not re.fullmatch(r"\d{1,15}", length, re.ASCII):
         raise _RefusedError(411, "length-required", "Length required", "Send the part with its Content-Length.")
-    if int(length) > MAX_PART_BYTES:
-        raise _RefusedError(413, "too-large", "Too large", f"A part has at most {MAX_PART_BYTES} bytes.")
-    return int(length)
+    if int(length) != size_bytes:
+        detail = f"This part has {size_bytes} bytes, and its Content-Length says {int(length)}."
+        raise _RefusedError(400, "part-refused", "The part was refused", detail)
 
 
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
     """Yield the body in pieces of about 1 MiB, so that a thread is asked seldom."""
     waiting = bytearray()
     while True:
-        message = await receive()
+        message = await _next(receive)
         if message["type"] != "http.request":
             raise _ClientGoneError
         waiting += message.get("body", b"")
@@ -182,6 +185,16 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
             waiting.clear()
         if not more:
             return
+
+
+async def _next(receive: Receive) -> Any:
+    """Wait for more of the body, however long all of it takes; a client that sends nothing at all is given up."""
+    try:
+        async with asyncio.timeout(SILENT_S):
+            return await receive()
+    except TimeoutError as error:
+        detail = f"No byte came for {SILENT_S:.0f} seconds. Send the part again."
+        raise _RefusedError(408, "body-incomplete", "Body incomplete", detail, connection="close") from error
 
 
 async def _get(storage: LocalStorage, request: _Request, *, life_s: int) -> None:

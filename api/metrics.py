@@ -1,12 +1,17 @@
 """What is counted of requests, of the database and of the queue, and where Prometheus reads it.
 
 `GET /metrics` answers to the bearer of SHOWME_METRICS_TOKEN only; without that setting there is no such path. A worker
-has a port of its own for it, on the loopback address unless settings say otherwise.
+has a port of its own for it, on the loopback address unless settings say otherwise. Both look whether the database
+answers when they are asked.
 """
 
+import asyncio
 import hmac
 import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
 from functools import cache
+from threading import Thread
 from typing import Any
 from wsgiref.simple_server import WSGIServer
 
@@ -16,18 +21,30 @@ from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest, start_http_server
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    generate_latest,
+    start_http_server,
+)
+from prometheus_client.registry import RestrictedRegistry
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from api.access import OPT
 from api.settings import SettingError, Settings
 from media.metrics import REGISTRY
-from models.database import Database
+from models.database import Database, ping
 from models.errors import NotFoundError, UnauthenticatedError, UnavailableError
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUEUES = ("quick", "long", "mail")
 NOWHERE = "unmatched"
+ASK_S = 5.0  # Prometheus waits for ten seconds: a database that is silent must not make the page so
 log = structlog.get_logger()
 
 REQUESTS = Counter(
@@ -122,9 +139,9 @@ def method_of(scope: Any) -> str:
 async def read_queue(database: Database) -> None:
     """Look at the queue as it is now; every process that is asked says the same."""
     try:
-        async with database.without_tenant() as session:
+        async with asyncio.timeout(ASK_S), database.without_tenant() as session:
             rows = {row.name: row for row in await session.execute(_QUEUE)}
-    except UnavailableError:
+    except (UnavailableError, TimeoutError):
         DATABASE_UP.set(0)
         return
     DATABASE_UP.set(1)
@@ -151,18 +168,64 @@ def _check_token(settings: Settings, said: str) -> None:
         raise UnauthenticatedError("Send the token of SHOWME_METRICS_TOKEN: Authorization: Bearer <token>.")
 
 
-def serve_worker_metrics(settings: Settings) -> WSGIServer | None:
-    """Let Prometheus read a worker's counters on a port of their own, from a thread; it ends with the process.
+class _WorkersRegistry(CollectorRegistry):
+    """What is counted, read from a thread, after a look from the worker's own loop whether the database answers."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+        self._loop = asyncio.get_running_loop()
+
+    def collect(self) -> Iterable[Metric]:
+        self._ask()
+        return REGISTRY.collect()
+
+    def restricted_registry(self, names: Iterable[str]) -> RestrictedRegistry:
+        self._ask()
+        return REGISTRY.restricted_registry(names)
+
+    def _ask(self) -> None:
+        asked = asyncio.run_coroutine_threadsafe(_look(self._database), self._loop)
+        try:
+            asked.result(ASK_S + 1)
+        except TimeoutError:  # the loop itself is stuck: nobody knows
+            asked.cancel()
+            DATABASE_UP.set(0)
+
+
+async def _look(database: Database) -> None:
+    try:
+        async with asyncio.timeout(ASK_S):
+            await ping(database)
+    except (UnavailableError, TimeoutError, DBAPIError):
+        DATABASE_UP.set(0)
+    else:
+        DATABASE_UP.set(1)
+
+
+@asynccontextmanager
+async def worker_metrics(settings: Settings, database: Database) -> AsyncGenerator[None]:
+    """Let Prometheus read a worker's counters meanwhile, on a port of their own, where settings name one.
 
     Raises:
         SettingError: the port is taken.
     """
     host, port = settings.worker_metrics_host, settings.worker_metrics_port
     if not port:
-        return None
+        yield
+        return
     try:
-        server, _ = start_http_server(port, host, registry=REGISTRY)
+        server, thread = start_http_server(port, host, registry=_WorkersRegistry(database))
     except OSError as error:
         raise SettingError(f"cannot listen on {host} port {port}: {error.strerror}.") from error
     log.info("metrics are served", host=host, port=port)
-    return server
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(_end, server, thread)
+
+
+def _end(server: WSGIServer, thread: Thread) -> None:
+    server.shutdown()
+    server.server_close()
+    thread.join()

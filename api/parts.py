@@ -10,8 +10,10 @@ from api.pool_metrics import watch_pool
 from api.settings import SettingError, Settings, secret_key
 from api.statements import watch_statements
 from media.storage import Storage, open_storage
-from models.database import Database
+from models.database import STATEMENT_S, Database
 from models.migrate import MigrationError, migrate
+
+WORK_STATEMENT_S = 60.0  # nobody waits for the answers of a worker or of a command
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def database_urls(settings: Settings) -> Urls:
 
 @contextlib.asynccontextmanager
 async def opened_parts(settings: Settings) -> AsyncGenerator[Parts]:
-    database = open_database(settings)
+    database = open_database(settings, statement_s=WORK_STATEMENT_S)
     secret = secret_key(settings)
     try:
         yield Parts(settings, database, store_of(settings, secret), secret)
@@ -53,9 +55,10 @@ async def opened_parts(settings: Settings) -> AsyncGenerator[Parts]:
         await database.dispose()
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, *, statement_s: float = STATEMENT_S) -> Database:
     pooled = settings.database_pooler == "transaction"
-    database = Database(database_urls(settings).app, pool_size=settings.pool_size, pooled=pooled)
+    url, size = database_urls(settings).app, settings.pool_size
+    database = Database(url, pool_size=size, pooled=pooled, statement_s=statement_s)
     watch_pool(database)
     watch_statements(database, settings.slow_query_ms)
     return database

@@ -12,10 +12,10 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from api.embedded import EmbeddedError, EmbeddedPostgres, Urls, psycopg_dsn, running_urls
+from api.embedded import EmbeddedError, EmbeddedInUseError, EmbeddedPostgres, Urls, psycopg_dsn, running_urls
 from api.embedded_home import MAJOR, RECORD, wheel
 from api.parts import database_urls
-from api.settings import SettingError, Settings
+from api.settings import SettingError, Settings, make_data_dir
 
 PROGRAMS = ("pg_dump", "pg_restore", "psql")
 VARIABLES = {
@@ -52,7 +52,7 @@ class Tools:
 def operated(settings: Settings, *, alone: bool) -> Iterator[Urls]:
     """Give the URLs of the database, and run the embedded one if nobody does.
 
-    `alone`: nobody else may use it meanwhile.
+    `alone`: nobody else may use it meanwhile. A server that outlived a killed `showme up` is taken over, and ends.
 
     Raises:
         SettingError: it cannot be, or others use it.
@@ -63,17 +63,20 @@ def operated(settings: Settings, *, alone: bool) -> Iterator[Urls]:
         yield database_urls(settings)
         return
     try:
-        running = running_urls(settings.data_dir)
-        if running and alone:
-            raise SettingError(f"stop `showme up` of {settings.data_dir} first.")
-        if running:
+        if not alone and (running := running_urls(settings.data_dir)):
             yield running
         else:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            make_data_dir(settings)
             with EmbeddedPostgres(settings.data_dir) as urls:
                 yield urls
+    except EmbeddedInUseError as error:
+        raise in_use(settings.data_dir) from error
     except EmbeddedError as error:
         raise SettingError(str(error)) from error
+
+
+def in_use(data_dir: Path) -> SettingError:
+    return SettingError(f"stop `showme up` of {data_dir} first.")
 
 
 def has_embedded(settings: Settings) -> bool:

@@ -120,7 +120,9 @@ def _asset(actor: Actor) -> Predicate:
         _challenge(actor),
     )
     of_clip = exists().where(BrightSpot.org_id == org, BrightSpot.clip_asset_id == Asset.id, _bright_spot(actor))
-    return or_(Asset.owner_id == actor.person_id, of_take, of_prompt, of_clip)
+    # What is erased an admin answers for: there is nothing left of it to be seen but the receipt.
+    erased = [Asset.state == "deleted"] if actor.is_admin else []
+    return or_(Asset.owner_id == actor.person_id, of_take, of_prompt, of_clip, *erased)
 
 
 def _critique(actor: Actor) -> Predicate:
@@ -279,6 +281,20 @@ def may_edit_asset(actor: Actor, asset: Asset) -> bool:
     return asset.owner_id == actor.person_id
 
 
+def may_caption(actor: Actor, asset: Asset) -> bool:
+    """What is said in a video is written by whose it is, and by enablement for what it sees."""
+    return asset.owner_id == actor.person_id or actor.is_enablement
+
+
+def may_see_details(actor: Actor, _thing: Any = None) -> bool:
+    """What programs said when a video failed: for who runs things, beside the sentence that all see."""
+    return actor.is_admin or actor.is_enablement
+
+
+def may_see_erasure(actor: Actor, asset: Asset) -> bool:
+    return asset.owner_id == actor.person_id or actor.is_admin
+
+
 def may_show(actor: Actor, take: Take) -> bool:
     """Make a bright spot of it: its rep, enablement, and the managers of the team it was made in."""
     return take.person_id == actor.person_id or actor.is_enablement or actor.manages(take.team_id)
@@ -319,6 +335,9 @@ RULES: tuple[Rule, ...] = (
     may_see_progress,
     may_see_team_progress,
     may_edit_asset,
+    may_caption,
+    may_see_details,
+    may_see_erasure,
     may_show,
     may_consent,
     may_see_consents,

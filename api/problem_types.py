@@ -193,8 +193,14 @@ TYPES: dict[str, ProblemType] = {
         "A challenge asks with this video. Archive that first.",
         state="ready",
     ),
+    "captions-unavailable": _conflict(
+        "Captions cannot be made here: who runs Showme has not installed what makes them. Send a file instead.",
+        "Captions cannot be made here. Send a WebVTT or SubRip file.",
+        state="ready",
+    ),
     "not-retryable": _conflict(
-        "Nothing would come of it: the bytes never arrived, are not good, or are wanted no more. Upload another.",
+        "Nothing would come of it: the bytes never arrived, are not good, or are not kept any more. "
+        "Upload another, where one is wanted still.",
         "Trying again does not help. This file has no video track.",
         state="failed",
     ),
@@ -215,6 +221,12 @@ TYPES: dict[str, ProblemType] = {
         "`current` is the present representation. Merge, and send again with its ETag.",
         "This was changed after you read it.",
         {"current": {"version": 3}},
+    ),
+    "body-incomplete": ProblemType(
+        408,
+        "Body incomplete",
+        "A JSON body may take a minute, and a part of an upload half a minute without a byte. Send it again.",
+        "The body did not come whole in time. Send the request again.",
     ),
     "too-large": ProblemType(
         413,

@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from sqlalchemy.exc import DBAPIError
 
-from api.bodies import refusal
+from api.bodies import is_of_another_kind, refusal
 from api.wording import plain
 from media.storage import StorageUnavailable
 from models import errors
@@ -23,6 +23,7 @@ MEDIA_TYPE = "application/problem+json"
 FOUND_BY_FRAMEWORK = {
     404: ("not-found", "There is nothing at this address."),
     405: ("method-not-allowed", "This address knows other methods; the header Allow names them."),
+    408: ("body-incomplete", "The body did not come whole in time. Send the request again."),
     413: ("too-large", "A body may have a megabyte; videos go to the store in parts."),
     415: ("unsupported-media-type", "Send JSON, and say so: Content-Type: application/json."),
 }
@@ -95,8 +96,10 @@ def on_domain_error(request: Request[Any, Any, Any], error: errors.DomainError) 
 
 
 def on_validation_error(request: Request[Any, Any, Any], error: ValidationException) -> Response[Any]:
-    """Answer 422 with a pointer for each field at fault."""
-    found = error.extra if isinstance(error.extra, list) else []
+    """Answer 422 with a pointer for each field at fault; 415 for a body that is not said to be JSON."""
+    if is_of_another_kind(request):
+        return on_http_exception(request, HTTPException(status_code=415))
+    found = error.extra if isinstance(error.extra, list) else [refusal(request)]
     listed = [
         {"pointer": _pointer(request, item), "detail": plain(str(item.get("message", "")))}
         for item in (_of_body(request, item) for item in found)

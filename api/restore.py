@@ -1,4 +1,7 @@
-"""`showme restore`: a backup becomes the database again, in one transaction; each object of the store is looked for."""
+"""`showme restore`: a backup becomes the database again, in one transaction; each object of the store is looked for.
+
+A backup is read whole, its objects too, before anything is replaced.
+"""
 
 import asyncio
 import base64
@@ -26,6 +29,7 @@ from api.backup import (
     News,
     Say,
     digest,
+    megabytes,
     read_lines,
 )
 from api.embedded import Urls
@@ -69,8 +73,10 @@ class Findings:
     unknown: int = 0
 
 
-def restore(settings: Settings, folder: Path, *, replace: bool, say: Say) -> bool:
+def restore(settings: Settings, folder: Path, *, replace: bool, anyway: bool, say: Say) -> bool:
     """Restore a backup, and tell whether the store has all of its objects.
+
+    `anyway`: also a backup of which objects are damaged; those are not brought back.
 
     Raises:
         SettingError: an argument or a setting cannot be used, or there is something that would be lost.
@@ -83,11 +89,14 @@ def restore(settings: Settings, folder: Path, *, replace: bool, say: Say) -> boo
         with connect(urls.migrate) as connection:
             tools = find_tools(urls.migrate, connection)
             _check_target(connection, make_url(urls.app).username or "", replace=replace)
+        damaged = damaged_objects(folder, manifest, say)
+        if damaged and not anyway:
+            raise SettingError(_refusal(folder, damaged))
         say(f"Restoring the database of {manifest.made_at:%Y-%m-%d %H:%M} UTC ...")
         fill(tools, folder / DUMP)
         migrate_to_head(urls)
     try:
-        findings = asyncio.run(_store(storage, folder, manifest, say))
+        findings = asyncio.run(_store(storage, folder, manifest, damaged, say))
     except StorageError as error:
         raise ToolError(f"the database is restored, but the store fails: {one_line(str(error))}") from error
     return _tell(findings, manifest, say)
@@ -109,6 +118,30 @@ def read_backup(folder: Path) -> Manifest:
     if manifest.format != FORMAT or not known(manifest.revision):
         raise SettingError(f"{folder} was made by Showme {manifest.showme}, which is newer: restore it with that one.")
     return manifest
+
+
+def damaged_objects(folder: Path, manifest: Manifest, say: Say) -> frozenset[str]:
+    """Return the keys of the objects in the backup that are not as they were written, and say each."""
+    if not manifest.with_objects:
+        return frozenset()
+    say(f"Reading the {manifest.objects} objects of the backup, {megabytes(manifest.object_bytes)} ...")
+    damaged, news, done = [], News(say), 0
+    for line in read_lines(folder / LISTING):
+        path = folder / OBJECTS / keys.checked(line.key)
+        found = _sha256(path)
+        if found != line.sha256:
+            say(f"  {'not in the backup' if found is None else 'not as it was written'}: {line.key}")
+            damaged.append(line.key)
+        done += line.size_bytes
+        news.tell(lambda: f"  {megabytes(done)} of {megabytes(manifest.object_bytes)}")  # noqa: B023  # told at once
+    return frozenset(damaged)
+
+
+def _refusal(folder: Path, damaged: frozenset[str]) -> str:
+    return (
+        f"{len(damaged)} objects of {folder} are damaged: nothing was replaced. Bring a whole backup, or say --anyway "
+        "to restore all but those."
+    )
 
 
 def _check_role(manifest: Manifest, urls: Urls) -> None:
@@ -171,7 +204,7 @@ def _pump(reading: subprocess.Popen[bytes], writing: subprocess.Popen[bytes]) ->
     reading.stdout.close()
 
 
-async def _store(storage: Storage, folder: Path, manifest: Manifest, say: Say) -> Findings:
+async def _store(storage: Storage, folder: Path, manifest: Manifest, damaged: frozenset[str], say: Say) -> Findings:
     """Bring the objects of the backup to the store, if they are in it, and look for each."""
     by_org: dict[str, list[Line]] = defaultdict(list)
     for line in read_lines(folder / LISTING):
@@ -183,6 +216,7 @@ async def _store(storage: Storage, folder: Path, manifest: Manifest, say: Say) -
         if manifest.with_objects:
             for start in range(0, len(lines), AT_ONCE):
                 some = [line for line in lines[start : start + AT_ONCE] if not _same(line, there.get(line.key))]
+                some = [line for line in some if line.key not in damaged]
                 await asyncio.gather(*(_bring_back(storage, folder, line) for line in some))
                 news.tell(lambda: f"  {done + start} of {manifest.objects}")  # noqa: B023  # told at once, or never
             there = {one.key: one for one in await storage.list_objects(prefix)}
@@ -198,11 +232,7 @@ def _same(line: Line, there: StoredObject | None) -> bool:
 
 
 async def _bring_back(storage: Storage, folder: Path, line: Line) -> None:
-    path = folder / OBJECTS / keys.checked(line.key)
-    found = await asyncio.to_thread(_sha256, path)
-    if found != line.sha256:
-        raise StorageError(f"{path} is {'not there' if found is None else 'not as it was written'}")
-    await storage.upload(path, line.key, line.content_type)
+    await storage.upload(folder / OBJECTS / keys.checked(line.key), line.key, line.content_type)
 
 
 def _sha256(path: Path) -> str | None:

@@ -8,6 +8,7 @@ from api.draining import DrainingServer
 from api.logs import configure_logs
 from api.parts import Parts, listen, open_database, store_of
 from api.settings import Settings, secret_key
+from api.slow_clients import PatientProtocol
 from api.tracing import start_tracing
 
 
@@ -27,6 +28,7 @@ def server_config(app: Litestar, settings: Settings) -> uvicorn.Config:
     proxies = settings.trusted_proxies
     return uvicorn.Config(
         app,
+        http=PatientProtocol,
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=10,

@@ -13,6 +13,7 @@ Header = tuple[bytes, bytes]
 LOCKED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 YEAR_S = 365 * 24 * 3600
 DOCS = "/docs"
+PROBLEMS = f"{DOCS}/problems"
 # No one's: they may be kept, if they are asked about each time.
 FOR_ALL = (DOCS, f"{DOCS}/openapi.json", "/v1/openapi.json")
 
@@ -25,7 +26,7 @@ EVERYWHERE: dict[str, str] = {
 
 
 def page_policy() -> str:
-    """Return the policy of the page at /docs: its one style, known by its hash, and nothing else."""
+    """Return the policy of the pages at /docs: their one style, known by its hash, and nothing else."""
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     return f"{LOCKED}; style-src 'sha256-{digest}'"
 
@@ -38,7 +39,7 @@ def security_headers(settings: Settings) -> BeforeMessageSendHookHandler:
     private = _encoded(common | {"content-security-policy": LOCKED, "cache-control": "no-store"})
     public = _encoded(common | {"content-security-policy": LOCKED, "cache-control": "no-cache"})
     page = _encoded(common | {"content-security-policy": page_policy(), "cache-control": "no-cache"})
-    by_path = dict.fromkeys(FOR_ALL, public) | {DOCS: page}
+    by_path = dict.fromkeys(FOR_ALL, public) | {DOCS: page, PROBLEMS: page}
 
     async def complete(message: Message, scope: Scope) -> None:
         if message["type"] == "http.response.start":

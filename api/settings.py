@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from api.setting_checks import (
+    BOUNDS,
+    wrong_database_url,
+    wrong_host,
+    wrong_number,
+    wrong_smtp_url,
+    wrong_web_url,
+)
 
 PREFIX = "SHOWME_"
 
@@ -47,6 +55,8 @@ class Settings:
     part_size_bytes: int = 8 * 1024 * 1024
     max_upload_bytes: int = 4 * 1024**3
     max_duration_ms: int = 60 * 60 * 1000
+    source_retention_days: int = 0  # of a video that is ready; 0, or empty, keeps what was sent for ever
+    captions_model: Path | None = None  # the folder of a model: captions can be made of what is said
     # Limits: 0 does not limit.
     requests_per_minute: int = 1200
     org_requests_per_minute: int = 60_000
@@ -94,49 +104,46 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 def _parse(name: str, kind: object, value: str) -> str | int | Path:
     if kind in (int, "int"):
-        if not re.fullmatch(r"\d{1,15}", value):
+        if not re.fullmatch(r"\d{1,18}", value):
             raise SettingError(f"{PREFIX}{name.upper()} must be a whole number, but is {value!r}.")
         return int(value)
-    return Path(value) if kind in (Path, "Path") else value
+    return Path(value) if kind in (Path, "Path", Path | None) else value
 
 
 def _check(settings: Settings) -> None:
-    for name in ("database_url", "migrate_url", "direct_url"):
-        url = getattr(settings, name)
-        if url and not url.startswith("postgresql+asyncpg://"):
-            raise SettingError(f"{PREFIX}{name.upper()} must begin with postgresql+asyncpg://.")
-    if settings.database_pooler not in ("", "transaction"):
-        raise SettingError(f"{PREFIX}DATABASE_POOLER must be transaction, or empty where there is no pooler.")
-    if not 0 < settings.port < 65536:
-        raise SettingError(f"{PREFIX}PORT must be between 1 and 65535, but is {settings.port}.")
+    for name in BOUNDS:
+        _refuse(name, wrong_number(name, getattr(settings, name)))
+    for name in ("host", "worker_metrics_host"):
+        _refuse(name, wrong_host(getattr(settings, name)))
+    checks = {
+        **dict.fromkeys(("database_url", "migrate_url", "direct_url"), wrong_database_url),
+        **dict.fromkeys(("public_url", "otlp_url"), wrong_web_url),
+        "smtp_url": wrong_smtp_url,
+    }
+    for name, check in checks.items():
+        if url := getattr(settings, name):
+            _refuse(name, check(url))
+    if settings.captions_model and not settings.captions_model.is_dir():
+        _refuse("captions_model", f"must be the folder of a model, which {settings.captions_model} is not.")
     _check_proxies(settings.trusted_proxies)
-    _check_watching(settings)
-    if settings.secret_key and len(settings.secret_key) < 32:
-        raise SettingError(f"{PREFIX}SECRET_KEY must have 32 characters or more.")
-    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
-        raise SettingError(f"{PREFIX}PUBLIC_URL must begin with http:// or https://.")
-    if min(settings.quick_slots, settings.long_slots, settings.pool_size) < 1:
-        raise SettingError(f"{PREFIX}QUICK_SLOTS, {PREFIX}LONG_SLOTS and {PREFIX}POOL_SIZE must be 1 or more.")
-    if settings.worker_silence_s < 3:
-        raise SettingError(f"{PREFIX}WORKER_SILENCE_S must be 3 or more: a worker silent for so long counts as dead.")
-    if settings.part_size_bytes < 5 * 1024 * 1024:
-        raise SettingError(f"{PREFIX}PART_SIZE_BYTES must be 5242880 (5 MiB) or more.")
+    _check_words(settings)
+    for name, least in (("secret_key", 32), ("metrics_token", 16)):
+        if 0 < len(getattr(settings, name)) < least:
+            _refuse(name, f"must have {least} characters or more.")
 
 
-def _check_watching(settings: Settings) -> None:
-    """Check what logs and metrics need."""
+def _refuse(name: str, complaint: str) -> None:
+    if complaint:
+        raise SettingError(f"{PREFIX}{name.upper()} {complaint}")
+
+
+def _check_words(settings: Settings) -> None:
+    if settings.database_pooler not in ("", "transaction"):
+        _refuse("database_pooler", "must be transaction, or empty where there is no pooler.")
     if settings.log_format not in ("readable", "json"):
-        raise SettingError(f"{PREFIX}LOG_FORMAT must be readable or json, but is {settings.log_format!r}.")
+        _refuse("log_format", f"must be readable or json, but is {settings.log_format!r}.")
     if settings.log_level not in ("debug", "info", "warning", "error"):
-        raise SettingError(f"{PREFIX}LOG_LEVEL must be debug, info, warning or error.")
-    if not 0 <= settings.worker_metrics_port < 65536:
-        raise SettingError(f"{PREFIX}WORKER_METRICS_PORT must be at most 65535, but is {settings.worker_metrics_port}.")
-    if settings.otlp_url and urlsplit(settings.otlp_url).scheme not in ("http", "https"):
-        raise SettingError(f"{PREFIX}OTLP_URL must begin with http:// or https://.")
-    if settings.trace_percent > 100:
-        raise SettingError(f"{PREFIX}TRACE_PERCENT must be at most 100, but is {settings.trace_percent}.")
-    if settings.metrics_token and len(settings.metrics_token) < 16:
-        raise SettingError(f"{PREFIX}METRICS_TOKEN must have 16 characters or more.")
+        _refuse("log_level", "must be debug, info, warning or error.")
 
 
 def _check_proxies(proxies: str) -> None:

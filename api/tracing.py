@@ -8,6 +8,8 @@ from api.metrics import NOWHERE, method_of
 from api.settings import SettingError, Settings
 from media import traces
 
+TRACES = "/v1/traces"
+
 
 def start_tracing(settings: Settings, service: str) -> None:
     """Trace from now on, if settings say so, under the name of this service.
@@ -29,9 +31,14 @@ def start_tracing(settings: Settings, service: str) -> None:
         ) from error
     resource = Resource.create({"service.name": service})
     provider = TracerProvider(resource=resource, sampler=ParentBasedTraceIdRatio(settings.trace_percent / 100))
-    exporter = OTLPSpanExporter(endpoint=settings.otlp_url.rstrip("/") + "/v1/traces")
+    exporter = OTLPSpanExporter(endpoint=endpoint_of(settings.otlp_url))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     traces.use(provider.get_tracer("showme"), provider.shutdown)
+
+
+def endpoint_of(url: str) -> str:
+    """Return where spans go, whether the URL is the collector's or already the one of its traces."""
+    return f"{url.rstrip('/').removesuffix(TRACES)}{TRACES}"
 
 
 class Traced(ASGIMiddleware):

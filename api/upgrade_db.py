@@ -4,6 +4,7 @@ The old programs run the old cluster, the new ones dump it and fill a new cluste
 it is whole. Until then nothing of the old one is changed, and afterwards it is kept until its owner removes it.
 """
 
+import os
 from pathlib import Path
 from shutil import rmtree
 
@@ -11,9 +12,9 @@ import psycopg
 from psycopg import sql
 
 from api.backup import DUMP, Say, run_dump
-from api.embedded import EmbeddedError, EmbeddedPostgres, running_urls
+from api.embedded import EmbeddedError, EmbeddedInUseError, EmbeddedPostgres
 from api.embedded_home import MAJOR, Home, Record, home_of, lock
-from api.pg_tools import connect, find_tools
+from api.pg_tools import connect, find_tools, in_use
 from api.restore import fill
 from api.settings import SettingError, Settings
 
@@ -41,9 +42,10 @@ def upgrade_db(settings: Settings, *, anyway: bool, say: Say) -> None:
         if home.major == MAJOR and not anyway:
             say(f"The database is of PostgreSQL {MAJOR} already: there is nothing to do.")
             return
-        if running_urls(data_dir):
-            raise SettingError(f"stop `showme up` of {data_dir} first.")
+        os.close(lock(data_dir))  # said before a folder is made
         _upgrade(data_dir, record, home, say)
+    except EmbeddedInUseError as error:
+        raise in_use(data_dir) from error
     except EmbeddedError as error:
         raise SettingError(str(error)) from error
 

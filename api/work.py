@@ -5,7 +5,7 @@ import signal
 
 from api.embedded import Urls
 from api.logs import configure_logs
-from api.metrics import serve_worker_metrics
+from api.metrics import worker_metrics
 from api.parts import Parts, database_urls, directly, opened_parts
 from api.settings import SettingError, Settings
 from api.tracing import start_tracing
@@ -23,7 +23,6 @@ def work(settings: Settings) -> int:
     """
     configure_logs(settings.log_format, settings.log_level)
     settings = directly(settings)
-    serve_worker_metrics(settings)
     start_tracing(settings, "showme-worker")
     urls = database_urls(settings)
     try:
@@ -44,7 +43,7 @@ async def _work(settings: Settings, urls: Urls, tools: Tools) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with opened_parts(settings) as parts:
+    async with opened_parts(settings) as parts, worker_metrics(settings, parts.database):
         context = worker_context(parts, urls, tools)
         slots = {"quick_slots": settings.quick_slots, "long_slots": settings.long_slots}
         await run_worker(context, **slots, stop=stop, pace=pace_of(settings))
@@ -70,4 +69,6 @@ def worker_context(parts: Parts, urls: Urls, tools: Tools) -> WorkerContext:
         mail_from=settings.mail_from,
         max_duration_ms=settings.max_duration_ms,
         max_bytes=settings.max_upload_bytes,
+        source_retention_days=settings.source_retention_days,
+        captions_model=settings.captions_model.resolve() if settings.captions_model else None,
     )

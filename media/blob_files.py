@@ -215,3 +215,16 @@ def names(folder: Path) -> Iterator[str]:
         for file in files:
             if file.endswith(SIDECAR):
                 yield (inner / file.removesuffix(SIDECAR)).as_posix()
+
+
+def strays(folder: Path) -> int:
+    """Count the files in a folder and those within it that belong to nothing that stands."""
+    there, named = set(), set()
+    for base, _, files in os.walk(folder):
+        for file in files:
+            path = Path(base) / file
+            if file.endswith(SIDECAR):
+                named |= {path.parent / one for one in (read_json(path) or {"data": []})["data"]}
+            else:
+                there.add(path)
+    return len(there - named)

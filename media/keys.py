@@ -75,6 +75,10 @@ def progressive(org_id: UUID, asset_id: UUID) -> str:
     return asset_prefix(org_id, asset_id) + "720.mp4"
 
 
+def data_saver(org_id: UUID, asset_id: UUID) -> str:
+    return asset_prefix(org_id, asset_id) + "360.mp4"
+
+
 def storyboard(org_id: UUID, asset_id: UUID) -> str:
     return asset_prefix(org_id, asset_id) + "storyboard.jpg"
 
@@ -85,3 +89,7 @@ def storyboard_cues(org_id: UUID, asset_id: UUID) -> str:
 
 def waveform(org_id: UUID, asset_id: UUID) -> str:
     return asset_prefix(org_id, asset_id) + "waveform.json"
+
+
+def caption(org_id: UUID, asset_id: UUID, caption_id: UUID) -> str:
+    return f"{asset_prefix(org_id, asset_id)}captions/{caption_id}.vtt"

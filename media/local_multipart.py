@@ -9,11 +9,12 @@ import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from media import blob_files
-from media.verbs import MAX_PARTS, MIN_PART_BYTES, NoSuchMultipart, PartRefused, PartToJoin, StoredPart
+from media.verbs import MAX_PARTS, MIN_PART_BYTES, NoSuchMultipart, OpenMultipart, PartRefused, PartToJoin, StoredPart
 
 _ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _FACTS = "multipart.json"
@@ -135,7 +136,11 @@ class Multiparts:
         """Return the parts, in order, as what they become. Raises `NoSuchMultipart`, `PartRefused`."""
         folder, facts = self._find(key, multipart_id)
         stored = {part.part_number: part for part in self.parts(key, multipart_id)}
-        chosen = _chosen(stored, wanted, checksum=facts["checksum"])
+        try:
+            chosen = _chosen(stored, wanted, checksum=facts["checksum"])
+        except PartRefused:
+            self._find(key, multipart_id)  # its parts go when it ends
+            raise
         digests = b"".join(bytes.fromhex(part.etag.strip('"')) for part in chosen)
         etag = f'"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(chosen)}"'
         paths = [path for part in chosen for path in self._files(folder, part)]
@@ -156,12 +161,14 @@ class Multiparts:
             return
         self._remove(folder)
 
-    def under(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Yield (key, id) of the multiparts whose key begins with the prefix."""
+    def under(self, prefix: str) -> Iterator[OpenMultipart]:
+        """Yield the multiparts whose key begins with the prefix."""
         for folder in list(self.folder.iterdir()):
             facts = blob_files.read_json(folder / _FACTS)
             if facts is not None and facts["key"].startswith(prefix):
-                yield facts["key"], folder.name
+                with contextlib.suppress(FileNotFoundError):  # it has ended by now
+                    begun_at = datetime.fromtimestamp((folder / _FACTS).stat().st_mtime, UTC)
+                    yield OpenMultipart(facts["key"], folder.name, begun_at)
 
     def sweep(self, before: float, *, abandoned_before: float) -> None:
         """Remove folders whose multipart has ended, or never quite began, and that rest since `before`.

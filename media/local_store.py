@@ -8,9 +8,10 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -22,12 +23,15 @@ from media import blob_files, keys
 from media.blob_files import CHUNK_BYTES
 from media.local_multipart import Multiparts, PartWriter, new_file, sync
 from media.metrics import counted
-from media.signing import CHECKSUM_HEADER, ROUND_S, Grant, LocalSigner, round_down
+from media.signing import CHECKSUM_HEADER, Grant, LocalSigner, round_down, step_s
 from media.verbs import (
     ABANDONED_DAYS,
     Clock,
+    FoundObject,
+    Held,
     NoSuchKey,
     ObjectInfo,
+    OpenMultipart,
     PartRefused,
     PartToJoin,
     SignedRequest,
@@ -92,6 +96,17 @@ class LocalStorage:
     async def list_objects(self, prefix: str) -> list[StoredObject]:
         return await self._run(self._list_objects, keys.checked_prefix(prefix))
 
+    async def walk(self, prefix: str) -> AsyncIterator[Sequence[FoundObject]]:
+        folders = self._walk(keys.checked_prefix(prefix))
+        while found := await self._run(next, folders, None):
+            yield found
+
+    async def list_multiparts(self, prefix: str) -> list[OpenMultipart]:
+        return await self._run(self._open_multiparts, keys.checked_prefix(prefix))
+
+    async def held(self, prefix: str) -> Held:
+        return await self._run(self._held, keys.checked_prefix(prefix))
+
     async def delete_prefix(self, prefix: str) -> list[str]:
         return await self._run(self._delete_prefix, keys.checked_prefix(prefix))
 
@@ -122,13 +137,21 @@ class LocalStorage:
         self, key: str, *, expires_in_s: int, content_type: str | None = None, download_name: str | None = None
     ) -> str:
         grant = Grant("GET", keys.checked(key), content_type=content_type or "", download_name=download_name or "")
-        return self.signer.sign(grant, expires_at=round_down(self.clock()) + ROUND_S + expires_in_s)
+        begins = round_down(self.clock(), expires_in_s)
+        return self.signer.sign(grant, expires_at=begins + step_s(expires_in_s) + expires_in_s)
 
     def sign_part(
-        self, key: str, multipart_id: str, part_number: int, *, checksum_sha256: str | None = None, expires_in_s: int
+        self,
+        key: str,
+        multipart_id: str,
+        part_number: int,
+        *,
+        size_bytes: int,
+        checksum_sha256: str | None = None,
+        expires_in_s: int,
     ) -> SignedRequest:
         expires_at = int(self.clock()) + expires_in_s
-        grant = Grant("PUT", keys.checked(key), multipart_id, part_number, checksum_sha256 or "")
+        grant = Grant("PUT", keys.checked(key), multipart_id, part_number, size_bytes, checksum_sha256 or "")
         headers = {CHECKSUM_HEADER: checksum_sha256} if checksum_sha256 else {}
         url = self.signer.sign(grant, expires_at=expires_at)
         return SignedRequest(url, "PUT", datetime.fromtimestamp(expires_at, UTC), headers)
@@ -179,7 +202,8 @@ class LocalStorage:
         try:
             blob_files.place_joined(joined.paths, folder, name, facts)
         except FileNotFoundError as error:
-            raise PartRefused("A part was replaced, or the multipart ended, while the parts were joined.") from error
+            self._multiparts.parts(key, multipart_id)  # raises when it has ended
+            raise PartRefused("A part was replaced while the parts were joined.") from error
         self._multiparts.forget(key, multipart_id)
 
     def _head(self, key: str) -> ObjectInfo | None:
@@ -235,9 +259,27 @@ class LocalStorage:
         found = [(key, self._head(key)) for key in self._list_keys(prefix)]
         return [StoredObject(key, info.size_bytes, info.etag) for key, info in found if info]
 
+    def _walk(self, prefix: str) -> Iterator[list[FoundObject]]:
+        for base, folders, files in os.walk(self._objects / prefix):
+            folders.sort()
+            folder = Path(base)
+            inner = folder.relative_to(self._objects).as_posix()
+            names = sorted(file.removesuffix(blob_files.SIDECAR) for file in files if file.endswith(blob_files.SIDECAR))
+            if found := [one for name in names if (one := _found(folder, inner, name))]:
+                yield found
+
+    def _open_multiparts(self, prefix: str) -> list[OpenMultipart]:
+        return sorted(self._multiparts.under(prefix), key=lambda one: (one.key, one.multipart_id))
+
+    def _held(self, prefix: str) -> Held:
+        found = self._list_keys(prefix)
+        # What crashes left beside the objects are bytes of theirs as well.
+        strays = blob_files.strays(self._objects / prefix)
+        return Held(tuple(found), len(found) + strays, len(self._open_multiparts(prefix)))
+
     def _delete_prefix(self, prefix: str) -> list[str]:
-        for key, multipart_id in self._multiparts.under(prefix):
-            self._multiparts.forget(key, multipart_id)
+        for one in self._multiparts.under(prefix):
+            self._multiparts.forget(one.key, one.multipart_id)
         found = self._list_keys(prefix)
         for key in found:
             blob_files.remove(*self._place_of(key))
@@ -266,6 +308,17 @@ class LocalStorage:
                 if path.stat().st_mtime < before:
                     path.unlink()
         self._multiparts.sweep(before, abandoned_before=time.time() - ABANDONED_DAYS * DAY_S)
+
+
+def _found(folder: Path, inner: str, name: str) -> FoundObject | None:
+    """Return an object as a walk meets it, unless it was erased in this moment."""
+    facts = blob_files.read(folder, name)
+    if facts is None:
+        return None
+    with contextlib.suppress(FileNotFoundError):
+        written = (folder / (name + blob_files.SIDECAR)).stat().st_mtime
+        return FoundObject(f"{inner}/{name}", facts["size_bytes"], datetime.fromtimestamp(written, UTC))
+    return None
 
 
 def _facts(size_bytes: int, etag: str, content_type: str) -> blob_files.Facts:

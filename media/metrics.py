@@ -6,10 +6,10 @@ Labels have few values, all from the code: never an id, an address, a path or an
 import functools
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -42,6 +42,23 @@ WORKING = Gauge("showme_jobs_running", "Jobs that run in this process, by task."
 VERBS = sorted(
     name for name, verb in inspect.getmembers(Storage, inspect.iscoroutinefunction) if not name.startswith("_")
 )
+
+
+for _verb in VERBS:
+    STORE_ERRORS.labels(_verb)
+
+
+def expect(tasks: Iterable[str]) -> None:
+    """Show these tasks at 0 from the start: a counter that appears at its first failure has not increased."""
+    for task in tasks:
+        JOB_SECONDS.labels(task)
+        for outcome in get_args(Outcome):
+            JOBS.labels(task, outcome)
+
+
+def died(task: str, outcome: Outcome) -> None:
+    """Count a job that ended with its worker, which counted nothing any more."""
+    JOBS.labels(task, outcome).inc()
 
 
 @dataclass

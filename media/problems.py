@@ -27,8 +27,15 @@ PROBLEMS: dict[str, Kind] = {
     "no_video_track": Kind("This file has no video track.", retryable=False),
     "encrypted": Kind("This video is copy-protected. Upload one that is not.", retryable=False),
     "too_long": Kind("This video is longer than what is allowed here. Record a shorter one.", retryable=False),
+    "too_long_for_prompt": Kind(
+        "This video is longer than what is asked for here. Record a shorter one.", retryable=False
+    ),
     "too_many_pixels": Kind(
         "The picture of this video is too large. Record in 4K or less and upload again.", retryable=False
+    ),
+    "too_many_frames": Kind(
+        "This video has more pictures than we take. Record a shorter one, or one of 60 pictures a second.",
+        retryable=False,
     ),
     "truncated": Kind(
         "The end of this video is missing. Check that it plays to its end on your device and upload it again.",
@@ -39,9 +46,13 @@ PROBLEMS: dict[str, Kind] = {
         retryable=False,
     ),
     # What went wrong here
+    "lost": Kind("We have lost this video, and are sorry. Upload it again.", retryable=False),
+    "source_lost": Kind("The file you sent is not here any more, so this video stays as it is.", retryable=False),
     "timed_out": Kind("Processing this video took too long. Try again.", retryable=True),
     "out_of_space": Kind("There was no room to process this video. Try again later.", retryable=True),
     "out_of_memory": Kind("There was not enough memory to process this video. Try again later.", retryable=True),
+    "captions_failed": Kind("The captions of this video could not be made. Try again.", retryable=True),
+    "no_speech": Kind("Nothing that is said can be heard in this video, so there are no captions.", retryable=False),
     "processing_failed": Kind("Something went wrong while processing this video. Try again.", retryable=True),
 }
 

@@ -6,6 +6,7 @@ import structlog
 from procrastinate.jobs import Job, Status
 from structlog.contextvars import bound_contextvars
 
+from media import metrics
 from media.jobs.context import WorkerContext
 from media.jobs.engine import Jobs
 from media.jobs.tasks import TASKS
@@ -43,6 +44,8 @@ class Reaper:
         if task is None or not task.last_try(job):
             log.warning("a job of a dead worker is put back", attempt=job.attempts + 1)
             await self._jobs.put_back(job, at=now(), counted=True)
+            if task is not None:
+                metrics.died(task.name, "interrupted")
             return
         _, subject_id, request_id = ids_of(task, job.task_kwargs)
         with bound_contextvars(request_id=request_id):
@@ -53,3 +56,4 @@ class Reaper:
             except TryAgain:
                 return
             await self._jobs.finish_job(job, Status.FAILED, delete_job=False)
+            metrics.died(task.name, "failed")

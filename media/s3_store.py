@@ -5,7 +5,7 @@ import base64
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,13 +21,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from media import keys, s3_bucket
 from media.metrics import counted
-from media.s3_bucket import code_of, status_of
-from media.signing import CHECKSUM_HEADER, MAX_LIFE_S, ROUND_S, Keys, SigV4Signer, content_disposition, round_down
+from media.s3_bucket import code_of
+from media.s3_prefix import Bucket
+from media.signing import CHECKSUM_HEADER, MAX_LIFE_S, Keys, SigV4Signer, content_disposition, round_down, step_s
 from media.verbs import (
     Clock,
+    FoundObject,
+    Held,
     NoSuchKey,
     NoSuchMultipart,
     ObjectInfo,
+    OpenMultipart,
     PartRefused,
     PartToJoin,
     SignedRequest,
@@ -98,7 +102,6 @@ class S3Storage:
     ) -> None:
         self.bucket = place.bucket
         self._clock = clock
-        self._page = page
         self._session = session or boto3.Session(place.access_key or None, place.secret_key or None)
         region = place.region or self._session.region_name or DEFAULT_REGION
         style = place.style or ("path" if place.endpoint or place.public_endpoint else "virtual")
@@ -107,6 +110,7 @@ class S3Storage:
         self._client: S3Client = self._session.client(
             "s3", region_name=region, endpoint_url=place.endpoint or None, config=config
         )
+        self._bucket = Bucket(self._client, place.bucket, page)
         public = place.public_endpoint or place.endpoint or f"https://s3.{region}.amazonaws.com"
         self._signer = SigV4Signer(public, place.bucket, region, path_style=style == "path")
         self._executor = ThreadPoolExecutor(THREADS, "s3")
@@ -157,16 +161,27 @@ class S3Storage:
         return await self._run(self._read_bytes, keys.checked(key))
 
     async def list_keys(self, prefix: str) -> list[str]:
-        return await self._run(self._list_keys, keys.checked_prefix(prefix))
+        return [found.key for found in await self.list_objects(prefix)]
 
     async def list_objects(self, prefix: str) -> list[StoredObject]:
-        return await self._run(self._list_objects, keys.checked_prefix(prefix))
+        return await self._run(self._bucket.objects, keys.checked_prefix(prefix))
+
+    async def walk(self, prefix: str) -> AsyncIterator[Sequence[FoundObject]]:
+        pages = self._bucket.walk(keys.checked_prefix(prefix))
+        while found := await self._run(next, pages, None):
+            yield found
+
+    async def list_multiparts(self, prefix: str) -> list[OpenMultipart]:
+        return await self._run(self._bucket.multiparts, keys.checked_prefix(prefix))
+
+    async def held(self, prefix: str) -> Held:
+        return await self._run(self._bucket.held, keys.checked_prefix(prefix))
 
     async def delete_prefix(self, prefix: str) -> list[str]:
-        return await self._run(self._delete_prefix, keys.checked_prefix(prefix))
+        return await self._run(self._bucket.erase, keys.checked_prefix(prefix))
 
     async def delete_keys(self, keys_: Sequence[str]) -> None:
-        await self._run(self._delete, [{"Key": keys.checked(key)} for key in keys_])
+        await self._run(self._bucket.erase_keys, [keys.checked(key) for key in keys_])
 
     async def ping(self) -> None:
         await self._run(self._client.head_bucket, Bucket=self.bucket)
@@ -195,12 +210,19 @@ class S3Storage:
             query["response-content-type"] = content_type
         if download_name:
             query["response-content-disposition"] = content_disposition(download_name)
-        at, held = round_down(self._clock()), self._keys()
-        life_s = self._life_s(at, ROUND_S + expires_in_s, held)
+        at, held = round_down(self._clock(), expires_in_s), self._keys()
+        life_s = self._life_s(at, step_s(expires_in_s) + expires_in_s, held)
         return self._signer.sign(keys.checked(key), keys=held, at=at, expires_in_s=life_s, query=query)
 
     def sign_part(
-        self, key: str, multipart_id: str, part_number: int, *, checksum_sha256: str | None = None, expires_in_s: int
+        self,
+        key: str,
+        multipart_id: str,
+        part_number: int,
+        *,
+        size_bytes: int,
+        checksum_sha256: str | None = None,
+        expires_in_s: int,
     ) -> SignedRequest:
         at, held = int(self._clock()), self._keys()
         life_s = self._life_s(at, expires_in_s, held)
@@ -212,7 +234,7 @@ class S3Storage:
             expires_in_s=life_s,
             method="PUT",
             query={"partNumber": str(part_number), "uploadId": multipart_id},
-            headers=headers,
+            headers={**headers, "content-length": str(size_bytes)},  # which every client sends by itself
         )
         return SignedRequest(url, "PUT", datetime.fromtimestamp(at + life_s, UTC), headers)
 
@@ -253,18 +275,11 @@ class S3Storage:
     def _at(self, key: str) -> dict[str, Any]:
         return {"Bucket": self.bucket, "Key": keys.checked(key)}
 
-    def _pages(self, verb: Any, **options: Any) -> Iterator[Any]:
-        return iter(
-            self._client.get_paginator(verb).paginate(
-                Bucket=self.bucket, **options, PaginationConfig={"PageSize": self._page}
-            )
-        )
-
     def _list_parts(self, *, Bucket: str, Key: str, UploadId: str) -> list[StoredPart]:  # noqa: N803  # boto3's names
         del Bucket
         return [
             StoredPart(part["PartNumber"], part["Size"], part["ETag"], part.get("ChecksumSHA256"))
-            for page in self._pages("list_parts", Key=Key, UploadId=UploadId)
+            for page in self._bucket.pages("list_parts", Key=Key, UploadId=UploadId)
             for part in page.get("Parts", [])
         ]
 
@@ -297,48 +312,6 @@ class S3Storage:
     def _read_bytes(self, key: str) -> bytes:
         with contextlib.closing(self._client.get_object(**self._at(key))["Body"]) as body:
             return body.read()
-
-    def _list_keys(self, prefix: str) -> list[str]:
-        return [found.key for found in self._list_objects(prefix)]
-
-    def _list_objects(self, prefix: str) -> list[StoredObject]:
-        pages = self._pages("list_objects_v2", Prefix=prefix)
-        items = [item for page in pages for item in page.get("Contents", [])]
-        found = [StoredObject(item["Key"], item["Size"], item["ETag"]) for item in items]
-        return sorted(found, key=lambda one: one.key)
-
-    def _delete_prefix(self, prefix: str) -> list[str]:
-        for page in self._pages("list_multipart_uploads", Prefix=prefix):
-            for upload in page.get("Uploads", []):
-                with contextlib.suppress(ClientError):  # completed in the same moment: erased as an object below
-                    self._client.abort_multipart_upload(
-                        Bucket=self.bucket, Key=upload["Key"], UploadId=upload["UploadId"]
-                    )
-        found = self._list_keys(prefix)
-        self._delete(self._versions(prefix) or [{"Key": key} for key in found])
-        return found
-
-    def _versions(self, prefix: str) -> list[dict[str, str]]:
-        """Return every version and delete marker under a prefix; of an unversioned bucket, its objects."""
-        try:
-            pages = list(self._pages("list_object_versions", Prefix=prefix))
-        except ClientError as error:
-            if status_of(error) in (403, 405, 501):  # not allowed, or not known to this server
-                return []
-            raise
-        return [
-            {"Key": item["Key"], "VersionId": item["VersionId"]}
-            for page in pages
-            for item in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
-        ]
-
-    def _delete(self, items: Sequence[dict[str, str]]) -> None:
-        for start in range(0, len(items), PAGE):
-            some: Any = items[start : start + PAGE]
-            answer = self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": some, "Quiet": True})
-            errors = [e for e in answer.get("Errors", []) if e.get("Code") not in ("NoSuchKey", "NoSuchVersion")]
-            if errors:
-                raise StorageUnavailable(f"{len(errors)} objects could not be deleted ({errors[0].get('Code')}).")
 
 
 @contextlib.contextmanager

@@ -43,8 +43,14 @@ class Keys:
     expires_at: float | None = None
 
 
-def round_down(now: float) -> int:
-    return int(now) // ROUND_S * ROUND_S
+def step_s(life_s: int) -> int:
+    """Return how far apart the dates are of URLs that are to live so long: an hour, less where that is much to them."""
+    return max(1, min(ROUND_S, life_s // 4))
+
+
+def round_down(now: float, life_s: int) -> int:
+    step = step_s(life_s)
+    return int(now) // step * step
 
 
 def content_disposition(download_name: str) -> str:
@@ -151,6 +157,7 @@ class Grant:
     key: str
     multipart_id: str = ""
     part_number: int = 0
+    size_bytes: int = 0
     checksum_sha256: str = ""
     content_type: str = ""
     download_name: str = ""
@@ -163,6 +170,7 @@ class Grant:
             "download_name": self.download_name,
             "multipart_id": self.multipart_id,
             "part_number": str(self.part_number or ""),
+            "size_bytes": str(self.size_bytes or ""),
         }
         return {name: value for name, value in found.items() if value}
 
@@ -199,6 +207,7 @@ class LocalSigner:
                 grant.key,
                 grant.multipart_id,
                 grant.part_number,
+                grant.size_bytes,
                 grant.checksum_sha256,
                 grant.content_type,
                 grant.download_name,

@@ -1,6 +1,6 @@
 """The verbs of an object store, their values and their errors; `media.storage` opens one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Protocol
 
 MIN_PART_BYTES = 5 * 1024 * 1024
 """Every part but the last has at least so many, on S3 and therefore everywhere."""
+MAX_PART_BYTES = 512 * 1024 * 1024
 MAX_PARTS = 10_000
 ABANDONED_DAYS = 14
 """What is left of an upload that nobody finished is forgotten after so many days."""
@@ -57,6 +58,42 @@ class StoredObject:
     key: str
     size_bytes: int
     etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundObject:
+    """An object as it is met on a walk through the store."""
+
+    key: str
+    size_bytes: int
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMultipart:
+    """An upload in parts that was begun, and neither completed nor aborted."""
+
+    key: str
+    multipart_id: str
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All that a store keeps under a prefix.
+
+    `keys` names those too of which only old versions are left; `versions` counts each version and delete marker, and is
+    the number of objects where no old ones are kept. `unseen`: a sentence that says why there may be more.
+    """
+
+    keys: tuple[str, ...] = ()
+    versions: int = 0
+    multiparts: int = 0
+    unseen: str = ""
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.keys or self.versions or self.multiparts or self.unseen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +157,18 @@ class Storage(Protocol):
     async def list_objects(self, prefix: str) -> list[StoredObject]:
         """Return the objects under a prefix that ends in a slash, by key."""
 
+    def walk(self, prefix: str) -> AsyncIterator[Sequence[FoundObject]]:
+        """Yield the objects under a prefix that ends in a slash, some at a time, each asset's after the one before it.
+
+        However many there are, few are in memory.
+        """
+
+    async def list_multiparts(self, prefix: str) -> list[OpenMultipart]:
+        """Return what was begun under a prefix that ends in a slash and is not finished, by key."""
+
+    async def held(self, prefix: str) -> Held:
+        """Return all there is under a prefix that ends in a slash: what `delete_prefix` would have to erase."""
+
     async def delete_prefix(self, prefix: str) -> list[str]:
         """Erase all under a prefix that ends in a slash: objects, their versions, unfinished multiparts.
 
@@ -127,7 +176,7 @@ class Storage(Protocol):
         """
 
     async def delete_keys(self, keys: Sequence[str]) -> None:
-        """Erase these objects; one that is not there is erased already."""
+        """Erase these objects, and their old versions; one that is not there is erased already."""
 
     async def ping(self) -> None:
         """Return when the store answers."""
@@ -146,13 +195,23 @@ class Storage(Protocol):
     def sign_get(
         self, key: str, *, expires_in_s: int, content_type: str | None = None, download_name: str | None = None
     ) -> str:
-        """Return a URL that reads the object for `expires_in_s` at least, and an hour more at most.
+        """Return a URL that reads the object for `expires_in_s` at least, and an hour or a quarter more at most.
 
-        It is the same URL all that hour, so that caches hit. Only when the store's own credentials end sooner does it:
+        It is the same URL all that time, so that caches hit. Only when the store's own credentials end sooner does it:
         `media.signing.url_expires_at` tells when.
         """
 
     def sign_part(
-        self, key: str, multipart_id: str, part_number: int, *, checksum_sha256: str | None = None, expires_in_s: int
+        self,
+        key: str,
+        multipart_id: str,
+        part_number: int,
+        *,
+        size_bytes: int,
+        checksum_sha256: str | None = None,
+        expires_in_s: int,
     ) -> SignedRequest:
-        """Return the request that brings a part. The checksum is base64, and the store refuses other bytes."""
+        """Return the request that brings a part: so many bytes, which the client announces as its `Content-Length`.
+
+        The checksum is base64. The store refuses another length before it reads, and other bytes than the checksum's.
+        """

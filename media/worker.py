@@ -9,12 +9,15 @@ import structlog
 from procrastinate import App
 from procrastinate.exceptions import ConnectorException
 
+from media import metrics
 from media.jobs.alone import alone
 from media.jobs.context import WorkerContext
 from media.jobs.engine import Jobs, make_app, make_pool
+from media.jobs.tasks import TASKS
 from media.jobs.work_dir import own_folder
 from media.mail import check_smtp_url
 from media.reaper import Reaper
+from media.store_rounds import StoreRounds
 from media.sweeps import Sweeper
 
 __all__ = ["Pace", "WorkerContext", "run_worker"]
@@ -32,6 +35,7 @@ class Pace:
     stalled_s: float = 30.0
     reap_s: float = 5.0
     sweep_s: float = 5.0
+    store_s: float = 24 * 3600.0
     quick_grace_s: float = 10.0
     reconnect_s: float = 2.0
 
@@ -51,6 +55,7 @@ async def run_worker(
         ValueError: the context's `smtp_url` cannot be used.
     """
     check_smtp_url(context.smtp_url)
+    metrics.expect(TASKS)
     pace = pace or Pace()
     async with own_folder(context.work_dir) as folder:
         house = _House(replace(context, work_dir=folder), quick_slots, long_slots, pace)
@@ -88,11 +93,13 @@ class _House:
     def _start(self, app: App, jobs: Jobs) -> set[asyncio.Task[None]]:
         context, pace = self.context, self.pace
         reaper, sweeper = Reaper(context, jobs, stalled_s=pace.stalled_s), Sweeper(context)
+        rounds = StoreRounds(context, every_s=pace.store_s)
         work = {
             "quick": self._loop(app, ["quick", "mail"], self.quick_slots, pace.quick_grace_s),
             "long": self._loop(app, ["long"], self.long_slots, 0.0),
             "reaper": alone(context.database, "reaper", pace.reap_s, reaper.round),
             "sweeps": alone(context.database, "sweeps", pace.sweep_s, sweeper.round),
+            "store": alone(context.database, "store", min(60.0, pace.store_s), rounds.round),
         }
         return {asyncio.create_task(one, name=name) for name, one in work.items()}
 
@@ -130,5 +137,12 @@ async def _end(running: Collection[asyncio.Task[None]]) -> list[BaseException]:
     done, late = await asyncio.wait(running, timeout=STOP_S)
     for task in late:
         log.error("did not stop in time", part=task.get_name())
+        task.add_done_callback(_hear)
         task.cancel()
     return [error for task in done if not task.cancelled() and (error := task.exception())]
+
+
+def _hear(task: asyncio.Task[None]) -> None:
+    """Take note of how a late one ended after all: nobody waits for it any more."""
+    if not task.cancelled() and (error := task.exception()):
+        log.warning("stopped late", part=task.get_name(), error=str(error.__cause__ or error))

@@ -63,6 +63,11 @@ class Asset(Stateful):
         Index("ix_asset_unfinished", "org_id", "state", postgresql_where=text("state = 'processing'")),
     )
 
+    def told(self) -> dict[str, Any]:
+        if self.state != "failed":
+            return {}
+        return {"problem": self.problem_code} | ({"detail": self.problem_detail} if self.problem_detail else {})
+
 
 class Rendition(Tenant):
     """One object of an asset. `index` holds its byte ranges (of an HLS one), from which playlists are written."""
@@ -118,12 +123,14 @@ class Erasure(Tenant):
     completed_at: Mapped[datetime | None]
     objects: Mapped[int] = mapped_column(default=0)
     versions: Mapped[int] = mapped_column(default=0)  # of a bucket that keeps old ones, these too
+    multiparts: Mapped[int] = mapped_column(default=0)  # uploads of it that were never finished
     names: Mapped[list[str]] = mapped_column(JSONB, default=list)  # of the objects, without the tenant's prefix
 
     __table_args__ = (
         belongs_to("asset_id", "asset"),
         belongs_to("requested_by", "person"),
         Index("uq_erasure_asset", "org_id", "asset_id", unique=True),
+        Index("ix_erasure_open", "requested_at", postgresql_where=text("completed_at IS NULL")),
     )
 
 

@@ -89,6 +89,10 @@ class Stateful(Tenant):
 
     state: Mapped[str]
 
+    def told(self) -> dict[str, Any]:
+        """Return what the event of a move says beside the state before."""
+        return {}
+
     def move(self, to: str) -> None:
         """Go to a state, or raise IllegalMoveError that names the present one."""
         if to not in self.MOVES[self.state]:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.asset import Asset
 from models.base import now
 from models.bright_spot import BrightSpot, Consent, Segment
+from models.erasures import request_erasure
 from models.errors import IllegalMoveError
 
 Answer = Literal["granted", "refused", "run_out"]
@@ -148,6 +149,7 @@ async def drop_clip(session: AsyncSession, bright_spot: BrightSpot) -> UUID | No
     if clip.state != "deleted":
         clip.move("deleted")
         clip.deleted_at, clip.renditions_pending = now(), False
+        await request_erasure(session, clip)
     await session.flush()
     return clip.id
 

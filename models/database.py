@@ -1,5 +1,6 @@
 """The engine, and the session of one tenant: `BEGIN` and the tenant go to the server in one call."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from asyncpg import (
 )
 from sqlalchemy import event as sa_event
 from sqlalchemy import inspect, text
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
@@ -35,7 +37,13 @@ AWAY = (OSError, PostgresError, InterfaceError, InternalClientError, DBAPIError,
 BROKEN = (OSError, PostgresConnectionError, OperatorInterventionError, InterfaceError, InternalClientError)
 # A pool is full of ended connections after a restart, and each is found out alone.
 PATIENCE = 50
-
+# A server may also be there and say nothing: stopped, out of disk, behind a network that swallows all. So each wait has
+# an end. A statement is ended by the server; only a server that does not even do that is hung up on, a second later.
+BEGIN_S = 10.0  # for a place in the pool, a new connection and BEGIN together
+CONNECT_S = 5.0
+STATEMENT_S = 10.0
+GRACE_S = 1.0
+ROLLBACK_S = 2.0
 
 # The queue's own functions name its tables without their schema.
 SEARCH_PATH = "public,queue"
@@ -54,10 +62,12 @@ class Database:
     """A pool of connections as the plain application role.
 
     `pooled`: the URL is that of a pooler in transaction mode. Then there are no locks, settings or notifications of a
-    session: what needs those takes a direct URL.
+    session: what needs those takes a direct URL. `statement_s`: how long one statement may take, locks included.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10, pooled: bool = False) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 10, pooled: bool = False, statement_s: float = STATEMENT_S
+    ) -> None:
         # AUTOCOMMIT leaves BEGIN and COMMIT to `_transaction`, which sends the tenant along with BEGIN.
         self.engine: AsyncEngine = create_async_engine(
             url,
@@ -66,13 +76,16 @@ class Database:
             pool_size=2 * pool_size,
             max_overflow=0,
             pool_use_lifo=True,  # a few busy ones, whose plans are made, rather than all by turns
-            pool_timeout=10,
+            pool_timeout=BEGIN_S,
             poolclass=WatchedPool,
             # An error may be logged, and its parameters are people's: addresses, hashes, notes.
             hide_parameters=True,
-            connect_args=POOLED if pooled else DIRECT,
+            connect_args=_connect_args(statement_s, pooled=pooled),
         )
-        self._begin_with = f"BEGIN; SET LOCAL search_path = {SEARCH_PATH};" if pooled else "BEGIN;"
+        limit = f" SET LOCAL statement_timeout = {_ms(statement_s)};" if pooled else ""
+        self._begin_with = f"BEGIN;{limit} SET LOCAL search_path = {SEARCH_PATH};" if pooled else "BEGIN;"
+        self._read_with = f"BEGIN READ ONLY;{limit}"
+        sa_event.listen(self.engine.sync_engine, "handle_error", _say_silent)
         if pooled:
             _connect_in_one_transaction(self.engine)
 
@@ -103,7 +116,7 @@ class Database:
         Raises:
             UnavailableError: the database does not answer, or broke off.
         """
-        checked_out, raw = await self._begin_reading(f"BEGIN READ ONLY; SET LOCAL app.org = '{UUID(str(org_id))}'")
+        checked_out, raw = await self._begin_reading(f"{self._read_with} SET LOCAL app.org = '{UUID(str(org_id))}'")
         try:
             yield raw
             await raw.execute("COMMIT")
@@ -119,21 +132,23 @@ class Database:
 
     async def _begin_reading(self, begin: str) -> tuple[Any, Any]:
         """Begin as `_begin` does, on a connection of the same pool, without what sessions want around it."""
-        for _ in range(PATIENCE):
-            try:
-                checked_out = await self.engine.raw_connection()
-            except (*AWAY, self.engine.dialect.loaded_dbapi.Error) as error:  # a session's engine would have wrapped it
-                raise UnavailableError(SILENT) from error
-            raw: Any = checked_out.driver_connection
-            try:
-                await raw.execute(begin)
-            except BaseException as error:
-                await greenlet_spawn(checked_out.invalidate)
-                if not isinstance(error, AWAY):
-                    raise
-            else:
-                return checked_out, raw
-        raise UnavailableError(SILENT)
+        async with _in_time():
+            for _ in range(PATIENCE):
+                try:
+                    checked_out = await self.engine.raw_connection()
+                except (*AWAY, self.engine.dialect.loaded_dbapi.Error) as error:  # a session's engine would wrap it
+                    raise UnavailableError(SILENT) from error
+                raw: Any = checked_out.driver_connection
+                try:
+                    await raw.execute(begin)
+                except BaseException as error:
+                    raw.terminate()
+                    await greenlet_spawn(checked_out.invalidate)
+                    if not _ended(error):
+                        raise
+                else:
+                    return checked_out, raw
+            raise UnavailableError(SILENT)
 
     @asynccontextmanager
     async def _transaction(self, setting: str = "") -> AsyncGenerator[AsyncSession]:
@@ -151,22 +166,54 @@ class Database:
 
     async def _begin(self, setting: str) -> tuple[AsyncConnection, Any]:
         """Begin on a connection that lives: those in the pool may have ended with a server that was restarted."""
-        for _ in range(PATIENCE):
-            try:
-                connection = await self.engine.connect()
-            except AWAY as error:
-                raise UnavailableError(SILENT) from error
-            try:
+        async with _in_time():
+            for _ in range(PATIENCE):
+                try:
+                    connection = await self.engine.connect()
+                except AWAY as error:
+                    raise UnavailableError(SILENT) from error
                 raw = await _driver(connection)
-                await raw.execute(f"{self._begin_with} {setting}")
-            except BaseException as error:
-                await connection.invalidate()
-                await connection.close()
-                if not isinstance(error, AWAY):
-                    raise
-            else:
-                return connection, raw
-        raise UnavailableError(SILENT)
+                try:
+                    await raw.execute(f"{self._begin_with} {setting}")
+                except BaseException as error:
+                    raw.terminate()
+                    await connection.invalidate()
+                    await connection.close()
+                    if not _ended(error):
+                        raise
+                else:
+                    return connection, raw
+            raise UnavailableError(SILENT)
+
+
+def _connect_args(statement_s: float, *, pooled: bool) -> dict[str, Any]:
+    args = {**(POOLED if pooled else DIRECT), "timeout": CONNECT_S, "command_timeout": statement_s + GRACE_S}
+    if not pooled:
+        args["server_settings"] = args["server_settings"] | {"statement_timeout": str(_ms(statement_s))}
+    return args
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _say_silent(context: ExceptionContext) -> UnavailableError | None:
+    """Say what the driver's TimeoutError means; SQLAlchemy, which knows it for no error of a database, lets it pass."""
+    return UnavailableError(SILENT) if isinstance(context.original_exception, TimeoutError) else None
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncGenerator[None]:
+    try:
+        async with asyncio.timeout(BEGIN_S):
+            yield
+    except TimeoutError as error:
+        raise UnavailableError(SILENT) from error
+
+
+def _ended(error: BaseException) -> bool:
+    """Tell whether this connection is at an end, so that another may do; without an answer, none would have one."""
+    return isinstance(error, AWAY) and not isinstance(error, TimeoutError)
 
 
 def _connect_in_one_transaction(engine: AsyncEngine) -> None:
@@ -194,8 +241,9 @@ async def _commit(raw: Any) -> None:
 async def _roll_back(raw: Any, invalidate: Callable[[], Awaitable[Any]]) -> None:
     """Leave the connection clean, or out of the pool; what went wrong first stays the error."""
     try:
-        await raw.execute("ROLLBACK")
+        await raw.execute("ROLLBACK", timeout=ROLLBACK_S)
     except BaseException as error:
+        raw.terminate()  # else it would be waited for again, in good manners
         await invalidate()
         if not isinstance(error, Exception):
             raise
@@ -217,7 +265,7 @@ def _write_down(session: OrmSession, row: Stateful, before: str | None) -> None:
             actor_id=session.info.get("actor_id"),
             subject_id=row.id,
             name=f"{row.__tablename__}.{row.state}",
-            data={"from": before} if before else {},
+            data=({"from": before} if before else {}) | row.told(),
         )
     )
 

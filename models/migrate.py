@@ -3,6 +3,8 @@
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
+from alembic.util.exc import CommandError
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -11,6 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 TURN = "SELECT pg_try_advisory_lock(hashtext('showme migrate'))"
 PATIENCE_S = 600.0
 POLL_S = 0.1
+NEWER = (
+    "The database is at revision {revision}, which this version of Showme does not know: a newer one has migrated it. "
+    "Run that version, or restore a backup of before."
+)
 
 
 class MigrationError(Exception):
@@ -44,6 +50,10 @@ def upgrade(config: Config) -> None:
     except (OSError, DBAPIError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise MigrationError(f"The database cannot be migrated: {' '.join(str(cause).split())}") from error
+    except CommandError as error:
+        if isinstance(error.__cause__, ResolutionError):
+            raise MigrationError(NEWER.format(revision=error.__cause__.argument)) from error
+        raise MigrationError(f"The database cannot be migrated: {' '.join(str(error).split())}") from error
 
 
 def newest() -> str:

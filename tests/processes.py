@@ -1,6 +1,7 @@
 """The API and the worker as processes of their own, for tests that tell whole stories."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,4 +31,21 @@ def running(command: str, folder: Path, settings: dict[str, str]) -> Iterator[su
         stop(process)
 
 
-__all__ = ["ROOT", "environment", "free_port", "running"]
+def run_and_leave(data_dir: Path, *, fast: bool = False) -> int:
+    """Run an embedded PostgreSQL from a process that is killed, and return the server's number."""
+    program = (
+        "import os, sys; from pathlib import Path; from api.embedded import EmbeddedPostgres; "
+        "postgres = EmbeddedPostgres(Path(sys.argv[1]), fast=bool(sys.argv[2])); postgres.start(); "
+        "print(postgres._server.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program, data_dir, "fast" if fast else ""],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == -signal.SIGKILL
+    return int(said.stdout)
+
+
+__all__ = ["ROOT", "environment", "free_port", "run_and_leave", "running"]

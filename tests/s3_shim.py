@@ -102,6 +102,8 @@ class Shim:
     clock_ahead_s: float = 0
     multiparts: dict[str, bool] = field(default_factory=dict)
     """Those that are open, by id, and whether their parts need checksums."""
+    denied: frozenset[str] = frozenset()
+    """What a policy of the bucket forbids, by the name in the query: `versions`, `versioning`."""
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         seen = _Seen.of(environ)
@@ -109,6 +111,7 @@ class Shim:
         try:
             if seen.method != "OPTIONS":
                 self._check_signature(seen)
+                self._check_policy(seen)
                 self._check_checksum(seen)
                 self._check_multipart(seen)
         except Refused as refused:
@@ -179,6 +182,10 @@ class Shim:
         if access_key != self.access_key:
             raise Refused(403, "InvalidAccessKeyId", "There is no such access key.")
 
+    def _check_policy(self, seen: _Seen) -> None:
+        if self.denied & {name for name, _ in seen.query}:
+            raise Refused(403, "AccessDenied", "Access Denied")
+
     def _check_checksum(self, seen: _Seen) -> None:
         claimed = seen.headers.get("x-amz-checksum-sha256")
         if claimed is not None and claimed != base64.b64encode(hashlib.sha256(seen.body).digest()).decode():
@@ -242,6 +249,15 @@ class S3Server:
     def expire(self, ahead_s: float = EIGHT_DAYS_S) -> None:
         """Let signed URLs age by this much, all that there are by default; 0 makes them young again."""
         self.shim.clock_ahead_s = ahead_s
+
+    @contextmanager
+    def denying(self, *names: str) -> Iterator[None]:
+        """Forbid these for a while, by the name in the query: `versions`, `versioning`."""
+        self.shim.denied = frozenset(names)
+        try:
+            yield
+        finally:
+            self.shim.denied = frozenset()
 
     @cached_property
     def session(self) -> boto3.Session:

@@ -110,7 +110,9 @@ class Upload:
 
     async def put(self, number: int, data: bytes) -> str:
         checksum = sha256_of(data) if self.checksum else None
-        signed = self.store.sign_part(KEY, self.id, number, checksum_sha256=checksum, expires_in_s=60)
+        signed = self.store.sign_part(
+            KEY, self.id, number, size_bytes=len(data), checksum_sha256=checksum, expires_in_s=60
+        )
         response = await send(self.http, signed, data)
         assert response.status_code == 200, response.text
         self.sent[number] = (number, response.headers["etag"], checksum)

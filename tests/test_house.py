@@ -71,7 +71,7 @@ def test_only_what_must_be_is_open_to_all(app: Litestar) -> None:
 
 def test_each_id_in_a_path_is_loaded_by_a_rule_or_belongs_to_something_that_is(app: Litestar) -> None:
     """A handler that takes an id of its own accord looks it up inside an object it was handed."""
-    inside = {"prompt_id"}
+    inside = {"prompt_id", "language"}
     for path, handler in handlers(app):
         if not path.startswith("/v1/") or path.startswith(SIGNED):
             continue

@@ -1,11 +1,12 @@
 """Where an asset plays: URLs that carry their own signature, for players that send no Authorization header."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from litestar.datastructures import State
 
-from api.assets.rows import AnAsset, ARendition
-from api.assets.schemas import PlaybackOut
+from api.assets.rows import ACaption, AnAsset, ARendition
+from api.assets.schemas import CaptionPlaybackOut, DownloadOut, PlaybackOut
 from api.assets.tickets import Ticket, Tickets
 from media import keys
 from media.signing import url_expires_at
@@ -16,18 +17,23 @@ PLAYS = ("playable", "ready")
 FIRST = "playable"
 MASTER = "master.m3u8"
 STORYBOARD = "storyboard.vtt"
+DOWNLOAD = "download.mp4"
+CAPTIONS = "captions.vtt"
 
 
 def tickets(state: State) -> Tickets:
     return Tickets(state.secret, state.settings.base_url)
 
 
-def playback_of(state: State, asset: AnAsset, renditions: Sequence[ARendition]) -> PlaybackOut | None:
+def playback_of(
+    state: State, asset: AnAsset, renditions: Sequence[ARendition], captions: Sequence[ACaption]
+) -> PlaybackOut | None:
     """Return fresh URLs, or None while nothing plays. Within an hour they repeat, so caches hit."""
     files = [row for row in renditions if row.kind == "progressive"]
     if asset.state not in PLAYS or not files:
         return None
-    best = min(files, key=lambda row: row.name == FIRST)
+    # The ladder's: of those the largest.
+    best = max(files, key=lambda row: (row.name != FIRST, row.height or 0))
     stored = _stored(state, asset, best)
     # The one that was signed first: none ends earlier.
     expires_at = url_expires_at(stored["mp4"])
@@ -39,8 +45,23 @@ def playback_of(state: State, asset: AnAsset, renditions: Sequence[ARendition]) 
         poster_url=stored.get("poster"),
         storyboard_url=folder + STORYBOARD if has_storyboard(asset) else None,
         waveform_url=stored.get("waveform"),
-        captions=[],
+        captions=[_caption(folder, row) for row in captions],
+        downloads=[_download(folder, row) for row in sorted(files, key=lambda row: (row.size_bytes, row.name))],
     )
+
+
+def _caption(folder: str, row: ACaption) -> CaptionPlaybackOut:
+    return CaptionPlaybackOut(row.language, row.label, row.origin, folder + caption_path(row.id, CAPTIONS))
+
+
+def caption_path(caption_id: UUID, name: str) -> str:
+    """By the id of these very captions: others that take their place are not mistaken for them in any cache."""
+    return f"captions/{caption_id}/{name}"
+
+
+def _download(folder: str, row: ARendition) -> DownloadOut:
+    """Signed by the folder's ticket: a URL of the store for each would cost a list of videos more than all else."""
+    return DownloadOut(row.name, f"{folder}{row.name}/{DOWNLOAD}", row.width, row.height, row.size_bytes)
 
 
 def has_storyboard(asset: AnAsset) -> bool:

@@ -12,19 +12,21 @@ from litestar.params import FromPath
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from sqlalchemy import select
 
-from api.assets.playback import PLAYS, has_storyboard, tickets
-from api.assets.tickets import Ticket
+from api.assets.playback import PLAYS, caption_path, has_storyboard, tickets
+from api.assets.tickets import Ticket, Tickets
 from api.local_store import CORS
 from media import keys
 from media.ladder import Tiles
-from media.playlists import AUDIO, RenditionIndex, master_playlist, media_playlist, storyboard_vtt
+from media.playlists import AUDIO, RenditionIndex, Subtitles, master_playlist, media_playlist, storyboard_vtt
 from media.signing import round_down
-from models.asset import Asset, Rendition
+from models.asset import Asset, Caption, Rendition
+from models.captions import captions_of
 from models.database import Database
 from models.errors import NotFoundError
 
 HLS = "application/vnd.apple.mpegurl"
 VTT = "text/vtt"
+SUBTITLES = "playlist.m3u8"
 
 
 class OpenToPlayers(ASGIMiddleware):
@@ -49,6 +51,7 @@ class Opened:
     ticket: Ticket
     asset: Asset
     renditions: Sequence[Rendition]
+    captions: Sequence[Caption]
 
     def index_of(self, row: Rendition) -> RenditionIndex:
         return msgspec.convert(row.index, RenditionIndex)
@@ -69,10 +72,10 @@ async def opened(token: FromPath[str], state: State) -> Opened:
             raise NotFoundError("This video is not here any more.")
         rows = await session.scalars(
             select(Rendition)
-            .where(Rendition.org_id == ticket.org_id, Rendition.asset_id == asset.id, Rendition.index.is_not(None))
+            .where(Rendition.org_id == ticket.org_id, Rendition.asset_id == asset.id)
             .order_by(Rendition.name)
         )
-        return Opened(ticket, asset, rows.all())
+        return Opened(ticket, asset, rows.all(), await captions_of(session, asset))
 
 
 def master(state: State, shown: Opened) -> str:
@@ -83,15 +86,34 @@ def master(state: State, shown: Opened) -> str:
         raise NotFoundError("This video has no renditions to choose from yet.")
     own = tickets(state)
     urls = {name: own.url(shown.ticket, f"{name}/playlist.m3u8") for name in (*videos, AUDIO)}
-    return master_playlist(videos, sound, urls)
+    return master_playlist(videos, sound, urls, _subtitles(own, shown))
+
+
+def _subtitles(own: Tickets, shown: Opened) -> list[Subtitles]:
+    return [
+        Subtitles(row.language, row.label, own.url(shown.ticket, caption_path(row.id, SUBTITLES)))
+        for row in shown.captions
+    ]
 
 
 def media(state: State, shown: Opened, name: str) -> str:
     """Raise NotFoundError when there is no such rendition."""
-    row = next((row for row in shown.renditions if row.name == name), None)
-    if row is None:
-        raise NotFoundError("This video has no rendition of this name.")
+    row = _named(shown, name, "video", AUDIO)
     return media_playlist(shown.index_of(row), _signed(state, shown.ticket, row.key))
+
+
+def download(state: State, shown: Opened, name: str) -> str:
+    """Return where the store gives a whole file, under a name that says what it is. Raise NotFoundError."""
+    row = _named(shown, name, "progressive")
+    saved_as = f"showme-{shown.asset.created_at:%Y-%m-%d}-{str(shown.asset.id)[-8:]}-{row.name}.mp4"
+    return _signed(state, shown.ticket, row.key, download_name=saved_as)
+
+
+def _named(shown: Opened, name: str, *kinds: str) -> Rendition:
+    found = next((row for row in shown.renditions if row.name == name and row.kind in kinds), None)
+    if found is None:
+        raise NotFoundError("This video has no rendition of this name.")
+    return found
 
 
 def storyboard(state: State, shown: Opened) -> str:
@@ -110,7 +132,8 @@ def answer(state: State, shown: Opened, body: str, media_type: str) -> Response[
     return Response(body, media_type=media_type, headers=headers)
 
 
-def _signed(state: State, ticket: Ticket, key: str) -> str:
+def _signed(state: State, ticket: Ticket, key: str, **options: str) -> str:
     """Sign for as long as the ticket holds at least, the same all hour, so that caches hit."""
-    url: str = state.storage.sign_get(key, expires_in_s=ticket.expires_at - round_down(tickets(state).now()))
+    now = round_down(tickets(state).now(), state.settings.media_url_life_s)
+    url: str = state.storage.sign_get(key, expires_in_s=ticket.expires_at - now, **options)
     return url

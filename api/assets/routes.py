@@ -2,14 +2,17 @@ from litestar import Response, delete, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
+from litestar.response import Redirect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access import PUBLIC, one
-from api.assets import playlists, service
-from api.assets.playback import MASTER, STORYBOARD
+from api.assets import history, playlists, service
+from api.assets.playback import DOWNLOAD, MASTER, STORYBOARD
 from api.assets.playlists import HLS, VTT, Opened, OpenToPlayers
-from api.assets.schemas import AssetOut, PlaybackOut
-from api.policy import may_edit_asset, may_see
+from api.assets.schemas import AssetEventOut, AssetOut, ErasureOut, PlaybackOut
+from api.auth import Actor
+from api.paging import Cursor, Limit, Page
+from api.policy import may_edit_asset, may_see, may_see_erasure
 from api.problems import declared
 from models.asset import Asset
 
@@ -65,13 +68,44 @@ async def retry_asset(asset: NamedDependency[Asset], session: NamedDependency[As
     summary="Delete a video of mine, everywhere it is kept",
     description=(
         "A take that waits for its review asks for a replacement; one that was reviewed keeps its critique. "
-        "A clip made of it with my consent stays until I withdraw that."
+        "A clip made of it with my consent stays until I withdraw that. `GetErasure` tells when nothing is left of it."
     ),
     responses=declared(403, 409),
     tags=["assets"],
 )
 async def delete_asset(asset: NamedDependency[Asset], session: NamedDependency[AsyncSession]) -> None:
     await service.erase(session, asset)
+
+
+@get(
+    "/assets/{asset_id:uuid}/events",
+    dependencies={"asset": one(Asset, may_see)},
+    operation_id="ListAssetEvents",
+    summary="What happened to a video, first to last",
+    responses=declared(),
+    tags=["assets"],
+)
+async def list_asset_events(
+    asset: NamedDependency[Asset],
+    actor: NamedDependency[Actor],
+    session: NamedDependency[AsyncSession],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[AssetEventOut]:
+    return await history.events(session, actor, asset, limit, cursor)
+
+
+@get(
+    "/assets/{asset_id:uuid}/erasure",
+    dependencies={"asset": one(Asset, may_see_erasure)},
+    operation_id="GetErasure",
+    summary="The receipt of a deleted video: what was removed from the store, and that nothing is left",
+    description="For its owner, and for admins.",
+    responses=declared(403),
+    tags=["assets"],
+)
+async def get_erasure(asset: NamedDependency[Asset], session: NamedDependency[AsyncSession]) -> ErasureOut:
+    return await history.erasure(session, asset)
 
 
 @get(
@@ -109,6 +143,22 @@ async def get_media(shown: NamedDependency[Opened], rendition: FromPath[str], st
 
 
 @get(
+    f"/media/{{token:str}}/{{rendition:str}}/{DOWNLOAD}",
+    opt=PUBLIC,
+    security=[{}],
+    status_code=302,
+    dependencies={"shown": Provide(playlists.opened)},
+    middleware=[OpenToPlayers()],
+    operation_id="DownloadFile",
+    summary="One whole file under a name to keep, at the signed URL that `playback.downloads` gives",
+    responses=declared(403),
+    tags=["media"],
+)
+async def download_file(shown: NamedDependency[Opened], rendition: FromPath[str], state: State) -> Redirect:
+    return Redirect(playlists.download(state, shown, rendition), status_code=302)
+
+
+@get(
     f"/media/{{token:str}}/{STORYBOARD}",
     opt=PUBLIC,
     security=[{}],
@@ -130,7 +180,10 @@ routes = [
     refresh_playback,
     retry_asset,
     delete_asset,
+    list_asset_events,
+    get_erasure,
     get_master,
     get_media,
+    download_file,
     get_storyboard,
 ]

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ColumnElement, func, select
 
-from models.asset import Asset, Rendition
+from models.asset import Asset, Caption, Rendition
 from models.reads import instant, json_list
 
 
@@ -20,6 +20,13 @@ class RenditionRow(msgspec.Struct, array_like=True, frozen=True):
     size_bytes: int
 
 
+class CaptionRow(msgspec.Struct, array_like=True, frozen=True):
+    id: UUID
+    language: str
+    label: str
+    origin: str
+
+
 class AssetRow(msgspec.Struct, array_like=True, frozen=True):
     """What `asset_json` holds, in its order: all that is shown of an asset, and what its URLs are made of."""
 
@@ -27,7 +34,9 @@ class AssetRow(msgspec.Struct, array_like=True, frozen=True):
     id: UUID
     purpose: str
     state: str
+    encoded_percent: int | None
     renditions_pending: bool
+    audio_only: bool
     content_type: str
     size_bytes: int | None
     duration_ms: int | None
@@ -41,11 +50,13 @@ class AssetRow(msgspec.Struct, array_like=True, frozen=True):
     playable_at: datetime | None
     ready_at: datetime | None
     renditions: list[RenditionRow]
+    captions: list[CaptionRow]
 
 
 # As the session loads it, or as a part of something else.
 AnAsset = Asset | AssetRow
 ARendition = Rendition | RenditionRow
+ACaption = Caption | CaptionRow
 
 
 def asset_json() -> ColumnElement[Any]:
@@ -64,7 +75,9 @@ def asset_json() -> ColumnElement[Any]:
         Asset.id,
         Asset.purpose,
         Asset.state,
+        Asset.encoded_percent,
         Asset.renditions_pending,
+        Asset.audio_only,
         Asset.content_type,
         Asset.size_bytes,
         Asset.duration_ms,
@@ -78,4 +91,16 @@ def asset_json() -> ColumnElement[Any]:
         instant(Asset.playable_at),
         instant(Asset.ready_at),
         renditions,
+        captions_json(),
+    )
+
+
+def captions_json() -> ColumnElement[Any]:
+    """Return the captions of the Asset in the FROM around it, by language."""
+    caption = func.json_build_array(Caption.id, Caption.language, Caption.label, Caption.origin)
+    return (
+        select(json_list(caption, Caption.language))
+        .where(Caption.org_id == Asset.org_id, Caption.asset_id == Asset.id)
+        .correlate(Asset)
+        .scalar_subquery()
     )

@@ -4,22 +4,26 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+import msgspec
 from litestar.datastructures import State
-from sqlalchemy import delete, select
+from sqlalchemy import Text, cast, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.assets.playback import PLAYS, playback_of
-from api.assets.rows import AnAsset, ARendition
+from api.assets.rows import ACaption, AnAsset, ARendition, CaptionRow, captions_json
 from api.assets.schemas import AssetOut, PlaybackOut, ProblemOut, RenditionOut
 from media import queue
 from media.problems import PROBLEMS, Kind
-from models.asset import Asset, Rendition, Upload
+from models.asset import Asset, Caption, Rendition, Upload
 from models.base import now
 from models.bright_spot import BrightSpot
 from models.challenge import Challenge, Prompt
+from models.erasures import request_erasure
 from models.errors import ConflictError
 from models.submission import asset_failed
 from models.take import Response, Take
+
+_captions = msgspec.json.Decoder(list[CaptionRow])
 
 
 async def asset_outs(session: AsyncSession, state: State, ids: Collection[UUID]) -> dict[UUID, AssetOut]:
@@ -27,7 +31,9 @@ async def asset_outs(session: AsyncSession, state: State, ids: Collection[UUID])
     wanted, org_id = set(ids), session.info["org_id"]
     if not wanted:
         return {}
-    assets = await session.scalars(select(Asset).where(Asset.org_id == org_id, Asset.id.in_(wanted)))
+    assets = await session.execute(
+        select(Asset, cast(captions_json(), Text)).where(Asset.org_id == org_id, Asset.id.in_(wanted))
+    )
     rows = await session.scalars(
         select(Rendition)
         .where(Rendition.org_id == org_id, Rendition.asset_id.in_(wanted))
@@ -36,7 +42,10 @@ async def asset_outs(session: AsyncSession, state: State, ids: Collection[UUID])
     renditions: dict[UUID, list[Rendition]] = defaultdict(list)
     for row in rows:
         renditions[row.asset_id].append(row)
-    return {asset.id: make_asset_out(state, asset, renditions[asset.id]) for asset in assets}
+    return {
+        asset.id: make_asset_out(state, asset, renditions[asset.id], _captions.decode(captions))
+        for asset, captions in assets
+    }
 
 
 async def asset_out(session: AsyncSession, state: State, asset: Asset) -> AssetOut:
@@ -64,6 +73,7 @@ async def retry(session: AsyncSession, asset: Asset) -> None:
     if asset.state == "failed":
         await _process_again(session, asset)
     elif asset.state in PLAYS and asset.problem_code is not None and not asset.renditions_pending:
+        _check_source(asset)
         asset.renditions_pending, asset.problem_code, asset.problem_detail = True, None, None
         await _defer(session, "make_ladder", "long", asset)
     elif asset.state in {"uploading", "deleted"}:
@@ -71,14 +81,21 @@ async def retry(session: AsyncSession, asset: Asset) -> None:
 
 
 async def _process_again(session: AsyncSession, asset: Asset) -> None:
-    if not _kind(asset).retryable:
-        raise _not_retryable(f"Trying again does not help. {_kind(asset).message}", asset)
+    kind = _kind(asset.problem_code or "")
+    if not kind.retryable:
+        raise _not_retryable(f"Trying again does not help. {kind.message}", asset)
+    _check_source(asset)
     clip = asset.purpose == "clip"
     if not await (_is_wanted(session, asset) if clip else _has_arrived(session, asset)):
         raise _not_retryable("There is nothing to process", asset)
     asset.move("processing")
     asset.problem_code, asset.problem_detail, asset.processing_at = None, None, now()
     await (_defer(session, "cut_clip", "long", asset) if clip else _defer(session, "process_asset", "quick", asset))
+
+
+def _check_source(asset: Asset) -> None:
+    if asset.source_deleted_at is not None:
+        raise _not_retryable("The file that was sent is not kept any more, so nothing can be made of it anew", asset)
 
 
 async def _defer(session: AsyncSession, task: str, slots: queue.Queue, asset: Asset) -> None:
@@ -117,9 +134,16 @@ async def erase(session: AsyncSession, asset: Asset) -> None:
     asset.deleted_at, asset.renditions_pending = now(), False
     await asset_failed(session, asset)
     await _leave_drafts(session, asset)
-    of_asset = (Rendition.org_id == asset.org_id) & (Rendition.asset_id == asset.id)
-    await session.execute(delete(Rendition).where(of_asset))
+    await _forget(session, asset)
+    await request_erasure(session, asset)
     await queue.defer(session, "delete_asset", queue="quick", asset_id=str(asset.id))
+
+
+async def _forget(session: AsyncSession, asset: Asset) -> None:
+    """Remove what the rows hold of what was seen and said; that it was there, and when, stays."""
+    asset.facts = asset.speech = asset.problem_detail = None
+    for kind in (Rendition, Caption):
+        await session.execute(delete(kind).where(kind.org_id == asset.org_id, kind.asset_id == asset.id))
 
 
 async def _check_unused(session: AsyncSession, asset: Asset) -> None:
@@ -167,20 +191,24 @@ async def _leave_drafts(session: AsyncSession, asset: Asset) -> None:
     )
 
 
-def make_asset_out(state: State, asset: AnAsset, renditions: Sequence[ARendition]) -> AssetOut:
+def make_asset_out(
+    state: State, asset: AnAsset, renditions: Sequence[ARendition], captions: Sequence[ACaption]
+) -> AssetOut:
     return AssetOut(
         id=asset.id,
         purpose=asset.purpose,
         state=asset.state,
+        percent=asset.encoded_percent if _is_worked_on(asset) else None,
         renditions_pending=asset.renditions_pending,
+        audio_only=asset.audio_only,
         content_type=asset.content_type,
         size_bytes=asset.size_bytes,
         duration_ms=asset.duration_ms,
         width=asset.width,
         height=asset.height,
-        problem=_problem(asset),
+        problem=problem_out(asset.problem_code),
         renditions=[] if asset.state == "deleted" else [_rendition(row) for row in renditions],
-        playback=playback_of(state, asset, renditions),
+        playback=playback_of(state, asset, renditions, captions),
         created_at=asset.created_at,
         playable_at=asset.playable_at,
         ready_at=asset.ready_at,
@@ -191,13 +219,18 @@ def _rendition(row: ARendition) -> RenditionOut:
     return RenditionOut(row.name, row.kind, row.width, row.height, row.size_bytes)
 
 
-def _problem(asset: AnAsset) -> ProblemOut | None:
-    if asset.problem_code is None:
+def _is_worked_on(asset: AnAsset) -> bool:
+    """A worker that was killed leaves its last word behind."""
+    return asset.state == "processing" or asset.renditions_pending
+
+
+def problem_out(code: str | None) -> ProblemOut | None:
+    if code is None:
         return None
-    kind = _kind(asset)
-    return ProblemOut(asset.problem_code, kind.message, kind.retryable)
+    kind = _kind(code)
+    return ProblemOut(code, kind.message, kind.retryable)
 
 
-def _kind(asset: AnAsset) -> Kind:
-    """Return what is known of its problem; of a code that is not known any more, that something went wrong."""
-    return PROBLEMS.get(asset.problem_code or "", PROBLEMS["processing_failed"])
+def _kind(code: str) -> Kind:
+    """Return what is known of a problem; of a code that is not known any more, that something went wrong."""
+    return PROBLEMS.get(code, PROBLEMS["processing_failed"])

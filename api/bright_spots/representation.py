@@ -114,7 +114,7 @@ def make_bright_spot_out(state: State, row: Sequence[Any]) -> BrightSpotOut:
         skills=parts.skills,
         maker=PersonRef(maker_id, maker),
         segments=parts.segments,
-        clip=None if clip is None else make_asset_out(state, clip, clip.renditions),
+        clip=None if clip is None else make_asset_out(state, clip, clip.renditions, clip.captions),
         cut=cut,
         audience=None if inside is None else inside.audience,
         consents=None if inside is None else _consents(parts.segments, inside.answers),

@@ -91,7 +91,8 @@ async def write_prompts(session: AsyncSession, challenge: Challenge, prompts: Se
         await session.delete(row)
     for position, data in enumerate(prompts):
         row = present[position] if position < len(present) else _new_prompt(session, challenge, position)
-        row.text, row.asset_id, row.max_duration_ms = data.text, data.asset_id, data.max_duration_ms
+        row.text, row.asset_id = data.text, data.asset_id
+        row.max_duration_ms, row.audio_allowed = data.max_duration_ms, data.audio_allowed
     await session.flush()
 
 

@@ -49,7 +49,9 @@ async def prompt_outs(
     )
     found: dict[UUID, list[PromptOut]] = defaultdict(list)
     for row in rows:
-        found[row.challenge_id].append(PromptOut(row.id, row.position, row.text, row.asset_id, row.max_duration_ms))
+        found[row.challenge_id].append(
+            PromptOut(row.id, row.position, row.text, row.asset_id, row.max_duration_ms, row.audio_allowed)
+        )
     return found
 
 

@@ -31,11 +31,15 @@ PassMark = Annotated[float, msgspec.Meta(ge=0, le=1, examples=[0.6], description
 
 
 class PromptIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A text, a video of the author's own (an asset of purpose `prompt`), or both."""
+    """A text, a video of the author's own (an asset of purpose `prompt`), or both.
+
+    `audio_allowed`: a voice alone answers it too.
+    """
 
     text: PromptText = ""
     asset_id: UUID | None = None
     max_duration_ms: DurationMs | None = None
+    audio_allowed: bool = False
 
 
 Prompts = Annotated[list[PromptIn], msgspec.Meta(min_length=1, max_length=20)]
@@ -80,6 +84,7 @@ class PromptOut(msgspec.Struct, frozen=True):
     text: str
     asset_id: UUID | None
     max_duration_ms: int | None
+    audio_allowed: bool
 
 
 class PinnedRubric(msgspec.Struct, frozen=True):

@@ -97,4 +97,6 @@ def _responses(operation: Document) -> Iterator[tuple[str, Document]]:
             response["description"] = DONE[int(status)]
         yield status, response
     if "requestBody" in operation:
+        yield "408", {"description": "The body did not come whole in time", "content": problem}
         yield "413", {"description": "The body is larger than what is read", "content": problem}
+        yield "415", {"description": "The body is not said to be JSON", "content": problem}

@@ -39,14 +39,22 @@ def page(document: Schema) -> str:
     sections = "".join(
         f'<section><h2 id="{_anchor(tag)}">{escape(tag)}</h2>{"".join(by_tag[tag])}</section>' for tag in sorted(by_tag)
     )
+    return shell(
+        f"{info['title']} API {info['version']}",
+        f"<h1>{escape(info['title'])} API <small>{escape(info['version'])}</small></h1>"
+        f"<p>{escape(info.get('description', ''))}</p>"
+        '<p>The same as a document for machines: <a href="/v1/openapi.json">/v1/openapi.json</a> (OpenAPI 3.1). '
+        'What can go wrong: <a href="/docs/problems">the problems</a>.</p>'
+        f"<nav><ul>{links}</ul></nav>{sections}",
+    )
+
+
+def shell(title: str, body: str) -> str:
+    """Return a whole page around its HTML."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(info['title'])} API {escape(info['version'])}</title><style>{STYLE}</style></head><body><main>"
-        f"<h1>{escape(info['title'])} API <small>{escape(info['version'])}</small></h1>"
-        f"<p>{escape(info.get('description', ''))}</p>"
-        '<p>The same as a document for machines: <a href="/v1/openapi.json">/v1/openapi.json</a> (OpenAPI 3.1).</p>'
-        f"<nav><ul>{links}</ul></nav>{sections}</main></body></html>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>"
     )
 
 

@@ -1,7 +1,13 @@
-"""problems.md: every problem, by status, from the list the API answers with; and what can be wrong with a video."""
+"""The catalogue of problems, as problems.md and as a page: each by its status, from the list the API answers with; and
+what can be wrong with a video.
+"""
 
+import re
+from collections.abc import Iterator
+from html import escape
 from itertools import groupby
 
+from api.openapi.page import shell
 from api.problem_types import TYPES
 from api.problems import MEDIA_TYPE
 from media.problems import PROBLEMS
@@ -16,21 +22,71 @@ A client decides by `type` (it is stable), shows `detail` to a person, and keeps
 
 VIDEO_HEAD = """## What can be wrong with a video
 
-An asset that is `failed` has a `problem`: `{code, message, retryable}`. So has one whose renditions failed for good.
+An asset that is `failed` has a `problem`: `{code, message, retryable}`. So has one that plays, when renditions of it
+failed for good. `message` is for whoever sent the video; what the programs said is the `detail` in
+`GET /v1/assets/{asset_id}/events`, for admins and enablement. An upload that is refused at once, by what the client
+says of the file, is refused with the same words. `retryable`: the same bytes may do better another time.
 """
+
+Row = tuple[str, ...]
 
 
 def problems_page() -> str:
+    """Return the catalogue as Markdown."""
     parts = [HEAD]
+    for heading, head, rows in _tables():
+        parts += [f"## {heading}\n", _line(head), _line(("---",) * len(head)), *map(_line, rows), ""]
+    head, rows = _of_videos()
+    parts += [VIDEO_HEAD, _line(head), _line(("---",) * len(head)), *map(_line, rows)]
+    return "\n".join(parts) + "\n"
+
+
+def problems_html() -> str:
+    """Return the catalogue as a page, where each problem has an address: `#invalid`, `#no_video_track`."""
+    sections = [f"<h2>{escape(heading)}</h2>{_table(head, rows)}" for heading, head, rows in _tables()]
+    title, *paragraphs = VIDEO_HEAD.strip().split("\n\n")
+    head, rows = _of_videos()
+    about = "".join(f"<p>{_marked(text)}</p>" for text in paragraphs)
+    body = (
+        f"<h1>Problems</h1><p>{_marked(HEAD.strip().split(chr(10) * 2)[-1])}</p>"
+        f'<p><a href="#videos">What can be wrong with a video</a> · <a href="/docs">The API</a></p>{"".join(sections)}'
+        f'<h2 id="videos">{escape(title.removeprefix("## "))}</h2>{about}{_table(head, rows)}'
+    )
+    return shell("Problems", body)
+
+
+def _tables() -> Iterator[tuple[str, Row, list[Row]]]:
+    """Yield for each status its heading, and its table."""
     listed = sorted(TYPES.items(), key=lambda item: (item[1].status, item[0]))
     for status, group in groupby(listed, key=lambda item: item[1].status):
-        rows = list(group)
-        parts.append(f"## {status} {rows[0][1].title}\n")
-        parts.append("| type | what it means, what to do | members |\n| --- | --- | --- |")
-        for slug, kind in rows:
-            members = ", ".join(f"`{name}`" for name in kind.facts)
-            parts.append(f"| `/problems/{slug}` | {kind.meaning} | {members} |")
-        parts.append("")
-    parts += [VIDEO_HEAD, "| code | message | retryable |\n| --- | --- | --- |"]
-    parts += [f"| `{code}` | {kind.message} | {'yes' if kind.retryable else 'no'} |" for code, kind in PROBLEMS.items()]
-    return "\n".join(parts) + "\n"
+        kinds = list(group)
+        rows: list[Row] = [
+            (f"`/problems/{slug}`", kind.meaning, ", ".join(f"`{name}`" for name in kind.facts)) for slug, kind in kinds
+        ]
+        yield f"{status} {kinds[0][1].title}", ("type", "what it means, what to do", "members"), rows
+
+
+def _of_videos() -> tuple[Row, list[Row]]:
+    rows: list[Row] = [
+        (f"`{code}`", kind.message, "yes" if kind.retryable else "no") for code, kind in PROBLEMS.items()
+    ]
+    return ("code", "message", "retryable"), rows
+
+
+def _line(cells: Row) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _table(head: Row, rows: list[Row]) -> str:
+    heads = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    lines = "".join(
+        f'<tr id="{escape(row[0].strip("`").rpartition("/")[2], quote=True)}">'
+        f"{''.join(f'<td>{_marked(cell)}</td>' for cell in row)}</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
+
+
+def _marked(text: str) -> str:
+    """Return a text as HTML, with what stands between backticks as code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text))

@@ -9,6 +9,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from api.access import PUBLIC
 from api.openapi.document import Document, document
 from api.openapi.page import page
+from api.openapi.problems import problems_html
 
 
 def cached(app: Litestar) -> Document:
@@ -39,6 +40,17 @@ class PagePlugin(OpenAPIRenderPlugin):
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         del openapi_schema
         return page(cached(request.app)).encode()
+
+
+class ProblemsPlugin(OpenAPIRenderPlugin):
+    """The catalogue of problems, at /docs/problems."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/problems", media_type=MediaType.HTML)
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        del request, openapi_schema
+        return problems_html().encode()
 
 
 @get("/openapi.json", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)

@@ -169,5 +169,5 @@ def make_take_out(state: State, row: Sequence[Any]) -> TakeOut:
 
 def _response(state: State, response: _Response, *, may_replace: bool) -> ResponseOut:
     asset = response.asset
-    shown = None if asset is None else make_asset_out(state, asset, asset.renditions)
+    shown = None if asset is None else make_asset_out(state, asset, asset.renditions, asset.captions)
     return ResponseOut(response.prompt_id, shown, replace=may_replace and response.failed)

@@ -2,13 +2,15 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.auth import Actor
 from api.creation import existing
 from api.takes.schemas import ResponseIn, TakeIn
-from models.asset import Asset
+from media import asked
+from media.problems import PROBLEMS
+from models.asset import Asset, Upload
 from models.base import now
 from models.challenge import Assignment, Challenge, Prompt
 from models.errors import ConflictError, IllegalMoveError, InvalidError, NotFoundError
@@ -114,7 +116,7 @@ async def put_response(session: AsyncSession, take: Take, prompt_id: UUID, data:
     """Answer a prompt with a video of one's own, in a draft, or in place of one that failed.
 
     Raises:
-        InvalidError: it is not a response video of this person.
+        InvalidError: it is not a response video of this person, or not what the prompt asks for.
         NotFoundError: the challenge has no such prompt.
         ConflictError: the video failed, or this response may not change any more.
     """
@@ -129,6 +131,7 @@ async def put_response(session: AsyncSession, take: Take, prompt_id: UUID, data:
     _check_replaceable(take, response)
     if asset.state in LOST:
         raise ConflictError("This video failed; it cannot answer a prompt.", code="asset-failed", state=asset.state)
+    await _check_asked(session, asset, prompt)
     if response is None:
         session.add(Response(org_id=take.org_id, take_id=take.id, prompt_id=prompt_id, asset_id=asset.id))
     else:
@@ -151,6 +154,22 @@ async def _own_asset(session: AsyncSession, take: Take, asset_id: UUID) -> Asset
     if asset is None:
         raise InvalidError("There is no response video of yours with this id.", pointer="/asset_id")
     return asset
+
+
+async def _check_asked(session: AsyncSession, asset: Asset, prompt: Prompt) -> None:
+    """Hold a video that was looked at against what is asked; one that was not is, when the worker looks at it."""
+    if asset.duration_ms is None:
+        mine = (Upload.org_id == asset.org_id) & (Upload.asset_id == asset.id)
+        await session.execute(update(Upload).where(mine).values(prompt_id=prompt.id))
+        return
+    code = asked.refusal(
+        duration_ms=asset.duration_ms,
+        audio_only=asset.audio_only,
+        max_duration_ms=prompt.max_duration_ms,
+        audio_allowed=prompt.audio_allowed,
+    )
+    if code is not None:
+        raise InvalidError(PROBLEMS[code].message, pointer="/asset_id")
 
 
 async def _response(session: AsyncSession, take: Take, prompt_id: UUID) -> Response | None:

@@ -45,7 +45,10 @@ Etag = Annotated[str, msgspec.Meta(max_length=200, examples=['"9b2cf535f27731c97
 
 
 class UploadIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A response may say which assignment and which of its prompts it is for: what is too long is refused at once."""
+    """A response may say which assignment and which of its prompts it is for: what is too long is refused at once.
+
+    A voice alone (`audio/…`) is taken for a prompt that has `audio_allowed`, and for nothing else.
+    """
 
     filename: Filename
     content_type: ContentType

@@ -1,4 +1,3 @@
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from api.limits.room import check_room
 from api.paging import Page, after, page
 from api.policy import visible
 from api.settings import Settings
+from api.uploads import kinds
 from api.uploads.schemas import (
     ArrivedPart,
     CompleteIn,
@@ -27,7 +27,7 @@ from api.uploads.schemas import (
     UploadOut,
     UploadWithParts,
 )
-from media import keys, receiving
+from media import asked, keys, receiving
 from media.problems import PROBLEMS
 from media.receiving import Receiver
 from media.storage import MAX_PARTS
@@ -38,7 +38,6 @@ from models.errors import ConflictError, InvalidError, UnavailableError
 from models.ids import new_id
 
 MIB = 1024 * 1024
-_VIDEO = re.compile(r"(?:video|audio)/[a-z0-9][a-z0-9!#$&^_.+-]{0,100}|application/octet-stream", re.ASCII)
 
 
 async def create_upload(session: AsyncSession, settings: Settings, actor: Actor, data: UploadIn) -> tuple[Upload, bool]:
@@ -53,9 +52,9 @@ async def create_upload(session: AsyncSession, settings: Settings, actor: Actor,
     if found := await existing(session, actor, Upload, data.id, made_by="person_id"):
         return found, False
     _check_size(settings, data)
-    content_type = _essence(data)
+    content_type = _check_kind(data)
     prompt = await _prompt(session, actor, data)
-    _check_duration(settings, data, prompt)
+    _check_asked(settings, data, prompt)
     await check_room(session, settings, actor, data.size_bytes)
     asset = Asset(
         org_id=actor.org_id,
@@ -110,26 +109,32 @@ def _check_size(settings: Settings, data: UploadIn) -> None:
         )
 
 
-def _essence(data: UploadIn) -> str:
+def _check_kind(data: UploadIn) -> str:
     """Return the content type without parameters."""
-    essence = data.content_type.partition(";")[0].strip().lower()
-    if not _VIDEO.fullmatch(essence):
-        raise InvalidError(
-            "This is not a kind of video or audio. Where the kind is not known, say application/octet-stream.",
-            pointer="/content_type",
-        )
-    return essence
+    if not kinds.is_one_line(data.filename):
+        raise InvalidError("A file name has no line breaks and no other control characters.", pointer="/filename")
+    kind = kinds.essence(data.content_type)
+    if code := kinds.refused_type(kind):
+        known = "" if code == kinds.NOT_TAKEN else f" Where the kind is not known, say {kinds.UNKNOWN}."
+        raise InvalidError(PROBLEMS[code].message + known, pointer="/content_type")
+    if code := kinds.refused_name(data.filename):
+        raise InvalidError(PROBLEMS[code].message, pointer="/filename")
+    return kind
 
 
-def _check_duration(settings: Settings, data: UploadIn, prompt: Prompt | None) -> None:
-    most = settings.max_duration_ms
-    if prompt is not None and prompt.max_duration_ms is not None:
-        most = min(most, prompt.max_duration_ms)
-    if (data.duration_ms or 0) > most:
-        raise InvalidError(
-            f"This video lasts {data.duration_ms} ms; {most} are allowed here. Record a shorter one.",
-            pointer="/duration_ms",
-        )
+def _check_asked(settings: Settings, data: UploadIn, prompt: Prompt | None) -> None:
+    """Refuse what the worker would refuse, in its words: what is too long, and a voice alone where that will not do."""
+    if (data.duration_ms or 0) > settings.max_duration_ms:
+        raise InvalidError(PROBLEMS["too_long"].message, pointer="/duration_ms")
+    code = asked.refusal(
+        duration_ms=data.duration_ms,
+        audio_only=kinds.is_sound(kinds.essence(data.content_type), data.filename),
+        max_duration_ms=prompt.max_duration_ms if prompt else None,
+        audio_allowed=prompt is not None and prompt.audio_allowed,
+    )
+    if code is not None:
+        pointer = "/content_type" if code == asked.NO_PICTURE else "/duration_ms"
+        raise InvalidError(PROBLEMS[code].message, pointer=pointer)
 
 
 async def _prompt(session: AsyncSession, actor: Actor, data: UploadIn) -> Prompt | None:
@@ -243,6 +248,7 @@ def _signed(to: Receiver, upload: Upload, part: PartToSign, valid_for_s: int) ->
         keys.source(upload.org_id, upload.asset_id),
         upload.multipart_id,
         part.part_number,
+        size_bytes=receiving.part_size_of(upload, part.part_number),
         checksum_sha256=part.checksum_sha256,
         expires_in_s=valid_for_s,
     )

@@ -20,7 +20,10 @@ from models.ids import new_id
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerContext:
-    """`work_dir` is made when it is needed; `smtp_url` may be empty: then links go to the log (`media.mail`)."""
+    """`work_dir` is made when it is needed; `smtp_url` may be empty: then links go to the log (`media.mail`).
+
+    `source_retention_days` of 0: what clients send is kept for ever. Without a `captions_model` none are made here.
+    """
 
     database: Database
     database_url: str = field(repr=False)
@@ -33,6 +36,8 @@ class WorkerContext:
     mail_from: str
     max_duration_ms: int
     max_bytes: int = 4 << 30
+    source_retention_days: int = 0
+    captions_model: Path | None = None
 
     @property
     def limits(self) -> Limits:

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from media import keys
 from media.clips import Clip, Range, make_clip
-from media.jobs.assets import know, order, playable_rendition, put_renditions, storable
+from media.jobs.assets import know, order, storable
 from media.jobs.context import WorkerContext
+from media.jobs.renditions import playable_row, put_renditions
 from media.problems import MediaProblem
 from models.asset import Asset, Rendition
 from models.base import now
@@ -170,4 +171,4 @@ async def _finish(session: AsyncSession, asset_id: UUID, made: Clip) -> None:
     clip.size_bytes, clip.poster = made.facts.size_bytes, True
     clip.playable_at = clip.ready_at = now()
     clip.problem_code = clip.problem_detail = None
-    await put_renditions(session, clip, [playable_rendition(clip, made.path, made.facts)])
+    await put_renditions(session, clip, [playable_row(clip, made.path, made.facts)])

@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from media.jobs import assets, cut_clip
+from media.jobs import assets, cut_clip, make_captions
 from media.jobs.context import WorkerContext
 from media.jobs.delete_asset import delete_asset
+from media.jobs.delete_source import delete_source
 from media.jobs.make_ladder import make_ladder
 from media.jobs.process_asset import process_asset
 from media.jobs.send_link import send_link
@@ -24,7 +25,9 @@ TASKS = {
         Task("transcode_asset", "long", "asset_id", transcode_asset, assets.fail),
         Task("make_ladder", "long", "asset_id", make_ladder, assets.fail),
         Task("cut_clip", "long", "asset_id", cut_clip.cut_clip, cut_clip.fail),
+        Task("make_captions", "long", "asset_id", make_captions.make_captions, make_captions.fail),
         Task("delete_asset", "quick", "asset_id", delete_asset, only_logged, promised=True),
+        Task("delete_source", "quick", "asset_id", delete_source, only_logged, promised=True),
         Task("send_link", "mail", "account_token_id", send_link, only_logged),
     )
 }

@@ -115,9 +115,12 @@ async def backed_up(source: Place, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder
 
 
-async def bring_back(place: Place, folder: Path, *, replace: bool = False) -> tuple[bool, list[str]]:
-    said: list[str] = []
-    whole = await asyncio.to_thread(restore, place.settings, folder, replace=replace, say=said.append)
+async def bring_back(
+    place: Place, folder: Path, *, replace: bool = False, anyway: bool = False, said: list[str] | None = None
+) -> tuple[bool, list[str]]:
+    said = [] if said is None else said
+    options = {"replace": replace, "anyway": anyway}
+    whole = await asyncio.to_thread(restore, place.settings, folder, **options, say=said.append)
     return whole, said
 
 
@@ -185,6 +188,36 @@ async def test_what_cannot_be_restored_leaves_the_database_as_it_was(
     with pytest.raises(ToolError, match="failed"):
         await bring_back(target, broken, replace=True)
     assert target.rows() == before
+
+
+async def test_objects_that_are_damaged_are_all_named_before_anything_is_replaced(
+    make_place: Make, backed_up: Path, tmp_path: Path
+) -> None:
+    target = make_place()
+    await bring_back(target, backed_up)
+    newer = await new_org(target.urls.migrate)
+    broken = copy_of(backed_up, tmp_path / "broken")
+    changed, whole, gone = sorted(line.key for line in read_lines(backed_up / LISTING))
+    damage(broken / OBJECTS / changed)
+    (broken / OBJECTS / gone).unlink()
+    said: list[str] = []
+    with pytest.raises(SettingError, match=r"2 objects of .* are damaged: nothing was replaced\..* --anyway"):
+        await bring_back(target, broken, replace=True, said=said)
+    assert sorted(said[1:]) == [f"  not as it was written: {changed}", f"  not in the backup: {gone}"]
+    assert str(newer.id) in str(target.rows()["org"])
+
+    empty = make_place()
+    complete, said = await bring_back(empty, broken, anyway=True)
+    assert not complete
+    assert said[-1] == "Restored; 2 of 3 objects are not there."
+    assert str(newer.id) not in str(empty.rows()["org"])
+    assert [await empty.storage.head(key) is not None for key in (changed, gone, whole)] == [False, False, True]
+
+
+def damage(path: Path) -> None:
+    """Change one byte."""
+    data = path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
 
 
 async def test_objects_that_an_s3_has_lost_are_named(source: Place, make_place: Make, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """A body is what its schema says: nothing is read into another type."""
 
+import json
 from typing import Any
 
 import pytest
 
 from models.ids import new_id
 from tests.client import Client
+from tests.factories.accounts import PASSWORD, account
 from tests.factories.challenges import make_cast, post
 from tests.factories.people import OrgKit
 
@@ -63,3 +65,47 @@ async def test_a_wrong_query_and_a_wrong_header_are_told_as_before(org: OrgKit) 
     somebody = await org.person()
     answer = await somebody.client.get("/v1/skills", params={"limit": "many"})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#query/limit")
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [("101", "This may be 100 at most."), ("0", "This must be 1 or more."), ("-20", "This must be 1 or more.")],
+)
+async def test_the_bounds_of_a_page_are_said_whole(org: OrgKit, limit: str, said: str) -> None:
+    answer = await (await org.person()).client.get("/v1/skills", params={"limit": limit})
+    assert (answer.status_code, answer.json()["detail"]) == (422, said)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", ""],
+)
+async def test_a_body_that_is_not_said_to_be_json_is_not_read(org: OrgKit, anonymous: Client, kind: str) -> None:
+    who, somebody = await account(org), await org.person()
+    body = json.dumps({"org": org.slug, "email": who.email, "password": PASSWORD})
+    headers = {"content-type": kind} if kind else {}
+    for client, url, content in (
+        (who.client, "/v1/auth/sign-in", body),
+        (somebody.client, "/v1/uploads", "{"),
+        (somebody.client, "/v1/uploads", "a=b"),
+    ):
+        answer = await client.post(url, content=content, headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsupported-media-type"), url
+    assert (await anonymous.post("/v1/uploads", content="{}", headers=headers)).status_code == 401
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8", "application/vnd.a+json"])
+async def test_json_may_say_more_of_itself(org: OrgKit, kind: str) -> None:
+    who = await account(org)
+    body = {"org": org.slug, "email": who.email, "password": PASSWORD}
+    answer = await who.client.post("/v1/auth/sign-in", content=json.dumps(body), headers={"content-type": kind})
+    assert answer.status_code == 200
+
+
+async def test_a_parameter_that_is_sent_twice_is_refused_and_one_that_nobody_asks_for_is_not_read(org: OrgKit) -> None:
+    somebody = await org.person()
+    for query in ("limit=1&limit=2", "limit=1&limit=1", "limit=1&l%69mit=2", "limit=1&x=&limit="):
+        answer = await somebody.client.get(f"/v1/uploads?{query}")
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#query/limit"), query
+    for query in ("limit=1&x=1", "limit=1&state=open", "limit=1&"):
+        assert (await somebody.client.get(f"/v1/uploads?{query}")).status_code == 200, query

@@ -8,6 +8,8 @@ import pytest
 from api.doctor import doctor
 from api.embedded import EmbeddedPostgres, Urls
 from api.settings import Settings
+from media.binaries import find_binaries
+from media.isolation import attempt
 from tests.s3_shim import running_s3
 
 
@@ -18,7 +20,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> str:
 async def test_a_house_in_order_is_well(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert await doctor(replace(settings, secret_key="x" * 40)) == 0
     said = lines(capsys)
-    for part in ("schema", "role", "clock", "store", "ffmpeg", "ffprobe", "disk", "secret"):
+    for part in ("schema", "role", "clock", "store", "ffmpeg", "ffprobe", "isolation", "disk", "secret"):
         assert f"ok   {part}" in said
     assert "All is well." in said
 
@@ -76,6 +78,18 @@ async def test_it_names_a_program_that_is_not_there(settings: Settings, capsys: 
     assert "SHOWME_FFMPEG" in lines(capsys)
 
 
+async def test_it_says_how_ffmpeg_is_kept_from_the_network(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = find_binaries()
+    told = replace(settings, ffmpeg=tools.ffmpeg, ffprobe=tools.ffprobe, secret_key="x" * 40)
+    attempt.cache_clear()
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert await doctor(told) == 0
+    assert "ok   isolation  only by lists of what ffmpeg may open, without namespaces: unshare" in lines(capsys)
+    attempt.cache_clear()
+
+
 async def test_it_asks_for_one_secret_on_all_machines(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert await doctor(replace(settings, secret_key="")) == 1
     assert "Set SHOWME_SECRET_KEY, the same on every machine." in lines(capsys)
@@ -84,3 +98,11 @@ async def test_it_asks_for_one_secret_on_all_machines(settings: Settings, capsys
 async def test_it_says_that_nothing_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert await doctor(Settings(data_dir=tmp_path / "data")) == 1
     assert "start `showme up` first" in lines(capsys)
+
+
+async def test_it_names_a_data_folder_that_cannot_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await doctor(Settings(Path("/proc/showme"), secret_key="x" * 40)) == 1
+    said = lines(capsys)
+    assert "BAD  disk       the data folder cannot be used" in said
+    assert "-> SHOWME_DATA_DIR: /proc/showme cannot be used: " in said
+    assert "ok   secret" in said

@@ -22,6 +22,7 @@ from api.embedded import (
 )
 from api.embedded_home import PACKAGE, WHEEL, new_record, wheel
 from tests.factories.postgres import ask, exists, pid_of, wait_until, write
+from tests.processes import run_and_leave
 
 
 @pytest.fixture
@@ -129,22 +130,8 @@ def test_a_server_whose_process_number_another_process_got_starts_again(stopped:
     other.communicate()
 
 
-def run_and_leave(folder: Path, *, fast: bool) -> int:
-    """Start a server in a process that is killed, and return the server's number."""
-    program = (
-        "import os, sys; from pathlib import Path; from api.embedded import EmbeddedPostgres; "
-        "postgres = EmbeddedPostgres(Path(sys.argv[1]), fast=bool(sys.argv[2])); postgres.start(); "
-        "print(postgres._server.pid, flush=True); os.kill(os.getpid(), 9)"
-    )
-    said = subprocess.run(
-        [sys.executable, "-c", program, folder, "fast" if fast else ""], stdout=subprocess.PIPE, text=True, check=False
-    )
-    assert said.returncode == -signal.SIGKILL
-    return int(said.stdout)
-
-
 def test_a_server_that_outlived_its_manager_is_found_and_adopted_and_ended(stopped: Path) -> None:
-    pid = run_and_leave(stopped, fast=False)
+    pid = run_and_leave(stopped)
     assert exists(pid)
     found = running_urls(stopped)
     with EmbeddedPostgres(stopped) as urls:

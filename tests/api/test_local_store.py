@@ -13,7 +13,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from api.local_store import CHUNK_BYTES, MAX_PART_BYTES, local_store_handler, serve
+from api.local_store import CHUNK_BYTES, local_store_handler, serve
 from media.local_store import LocalStorage
 from tests.stores import ASSET, BIG, KEY, SECRET, SMALL, Clock, LocalServer, begin, running_local
 
@@ -188,25 +188,29 @@ async def test_a_part_needs_its_length(local: LocalStorage, http: httpx.AsyncCli
         yield SMALL
 
     upload = await begin(local, http)
-    signed = local.sign_part(KEY, upload.id, 1, expires_in_s=60)
+    signed = local.sign_part(KEY, upload.id, 1, size_bytes=len(SMALL), expires_in_s=60)
     response = await http.put(signed.url, content=chunks())
     assert response.status_code == 411
     assert await local.list_parts(KEY, upload.id) == []
 
 
-async def test_a_part_without_end_is_refused_before_it_is_read(local: LocalStorage, http: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("length", [0, 999, 1001, 100 * 1024 * 1024, 10**15 - 1])
+async def test_a_part_of_another_length_is_refused_before_it_is_read(
+    local: LocalStorage, http: httpx.AsyncClient, length: int
+) -> None:
     upload = await begin(local, http)
-    signed = local.sign_part(KEY, upload.id, 1, expires_in_s=60)
+    signed = local.sign_part(KEY, upload.id, 1, size_bytes=1000, expires_in_s=60)
     with connect(signed.url) as client:
-        client.sendall(raw_put(signed.url, f"Content-Length: {MAX_PART_BYTES + 1}"))
+        client.sendall(raw_put(signed.url, f"Content-Length: {length}"))
         answer = await asyncio.to_thread(client.recv, 4096)
-    assert answer.startswith(b"HTTP/1.1 413")
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert f"This part has 1000 bytes, and its Content-Length says {length}.".encode() in answer
     assert left_in(local.folder) == []
 
 
 async def test_a_part_cut_short_leaves_nothing(local: LocalStorage, http: httpx.AsyncClient) -> None:
     upload = await begin(local, http)
-    signed = local.sign_part(KEY, upload.id, 1, expires_in_s=60)
+    signed = local.sign_part(KEY, upload.id, 1, size_bytes=len(BIG), expires_in_s=60)
     with connect(signed.url) as client:
         client.sendall(raw_put(signed.url, f"Content-Length: {len(BIG)}") + BIG[: CHUNK_BYTES * 2])
         await until(lambda: left_in(local.folder) != [])
@@ -219,7 +223,7 @@ async def test_a_part_cut_short_leaves_nothing(local: LocalStorage, http: httpx.
 async def test_a_part_that_fails_keeps_the_one_before(local: LocalStorage, http: httpx.AsyncClient) -> None:
     upload = await begin(local, http)
     etag = await upload.put(1, SMALL)
-    signed = local.sign_part(KEY, upload.id, 1, expires_in_s=60)
+    signed = local.sign_part(KEY, upload.id, 1, size_bytes=1000, expires_in_s=60)
     with connect(signed.url) as client:
         client.sendall(raw_put(signed.url, "Content-Length: 1000") + b"half")
         await until(lambda: left_in(local.folder) != [])
@@ -229,7 +233,7 @@ async def test_a_part_that_fails_keeps_the_one_before(local: LocalStorage, http:
 
 async def test_a_store_without_room_answers_503_and_keeps_nothing(local: LocalStorage, http: httpx.AsyncClient) -> None:
     upload = await begin(local, http)
-    signed = local.sign_part(KEY, upload.id, 1, expires_in_s=60)
+    signed = local.sign_part(KEY, upload.id, 1, size_bytes=len(SMALL), expires_in_s=60)
     (local.folder / "incoming").rmdir()
     (local.folder / "incoming").write_text("in the way")
     response = await http.put(signed.url, content=SMALL)
@@ -281,7 +285,7 @@ async def test_nothing_is_read_for_a_client_that_hung_up(local: LocalStorage) ->
 
 async def test_a_part_is_written_as_it_comes(local: LocalStorage, http: httpx.AsyncClient) -> None:
     upload = await begin(local, http)
-    signed = local.sign_part(KEY, upload.id, 1, expires_in_s=60)
+    signed = local.sign_part(KEY, upload.id, 1, size_bytes=64 * 65_536, expires_in_s=60)
     behind: list[int] = []
 
     def body() -> Iterator[bytes]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,21 @@ import httpx
 import pytest
 import yaml  # type: ignore[import-untyped]  # only tests read YAML
 from prometheus_client import Metric
+from sqlalchemy import text
 
+import api.metrics
+import media.metrics
 from api.app import create_app
 from api.embedded import EmbeddedPostgres, Urls
-from api.metrics import serve_worker_metrics
+from api.metrics import worker_metrics
 from api.parts import Parts
 from api.pool_metrics import watch_pool
 from api.settings import SettingError, Settings
+from media.jobs.engine import make_app, make_pool
+from media.jobs.tasks import TASKS
 from media.metrics import REGISTRY
 from media.queue import defer
+from media.reaper import Reaper
 from media.storage import StorageUnavailable, open_storage
 from models.database import Database
 from models.ids import new_id
@@ -27,6 +35,7 @@ from tests.client import Client, Document
 from tests.factories.accounts import refused
 from tests.factories.jobs import House, Refusing, a_house, folder_store, own_database
 from tests.factories.people import OrgKit
+from tests.factories.postgres import stopped
 from tests.processes import ROOT, free_port
 
 TOKEN = "a token of the metrics"
@@ -175,26 +184,86 @@ async def _use(database: Database) -> None:
         pass
 
 
-@pytest.fixture
-def port() -> Iterator[int]:
+async def page_of_a_worker(database: Database) -> str:
     port = free_port()
-    server = serve_worker_metrics(Settings(worker_metrics_port=port))
-    assert server is not None
-    yield port
-    server.shutdown()
-    server.server_close()
+    async with worker_metrics(Settings(worker_metrics_port=port), database), httpx.AsyncClient(trust_env=False) as to:
+        return (await to.get(f"http://127.0.0.1:{port}/metrics", timeout=30)).text
 
 
-async def test_a_worker_serves_its_own_on_a_port_when_it_is_given_one(port: int) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        page = await client.get(f"http://127.0.0.1:{port}/metrics")
-    assert "showme_jobs_total" in page.text
-    assert serve_worker_metrics(Settings()) is None
+async def test_a_worker_serves_its_own_on_a_port_when_it_is_given_one(database: Database) -> None:
+    page = await page_of_a_worker(database)
+    assert "showme_jobs_total" in page
+    assert "showme_database_up 1.0" in page
 
 
-async def test_a_port_that_is_taken_is_a_clear_line(port: int) -> None:
-    with pytest.raises(SettingError, match=f"cannot listen on 127.0.0.1 port {port}"):
-        serve_worker_metrics(Settings(worker_metrics_port=port))
+async def test_without_a_port_a_worker_serves_nothing(database: Database) -> None:
+    async with worker_metrics(Settings(), database):
+        pass
+
+
+async def test_a_worker_says_truly_whether_it_reaches_the_database(urls: Urls) -> None:
+    gone, there = Database("postgresql+asyncpg://nobody:x@127.0.0.1:1/none"), Database(urls.app)
+    told = [await page_of_a_worker(one) for one in (gone, there, gone)]
+    assert [re.findall(r"^showme_database_up (\S+)$", page, re.MULTILINE) for page in told] == [
+        ["0.0"],
+        ["1.0"],
+        ["0.0"],
+    ]
+    await gone.dispose()
+    await there.dispose()
+
+
+async def test_a_worker_whose_database_is_silent_says_so_in_time(urls: Urls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.metrics, "ASK_S", 0.5)
+    database = Database(urls.app, pool_size=1)
+    async with database.without_tenant() as session:
+        pid = int(await session.scalar(text("SELECT pg_backend_pid()")) or 0)
+    with stopped(pid):
+        assert "showme_database_up 0.0" in await page_of_a_worker(database)
+    assert "showme_database_up 1.0" in await page_of_a_worker(database)
+    await database.dispose()
+
+
+async def test_a_port_that_is_taken_is_a_clear_line(database: Database) -> None:
+    port = free_port()
+    async with worker_metrics(Settings(worker_metrics_port=port), database):
+        with pytest.raises(SettingError, match=f"cannot listen on 127.0.0.1 port {port}"):
+            async with worker_metrics(Settings(worker_metrics_port=port), database):
+                pass
+
+
+def test_a_worker_shows_each_task_and_each_outcome_before_anything_has_happened() -> None:
+    """In a process of its own, where nothing has."""
+    asked = (
+        "from media import metrics; from media.jobs.tasks import TASKS; metrics.expect(TASKS);"
+        "from prometheus_client import generate_latest; print(generate_latest(metrics.REGISTRY).decode())"
+    )
+    page = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = set(re.findall(r'^showme_jobs_total\{outcome="(\w+)",task="(\w+)"\} 0.0$', page, re.MULTILINE))
+    outcomes = ("done", "refused", "retried", "failed", "interrupted")
+    assert shown == {(outcome, task) for task in TASKS for outcome in outcomes}
+    assert 'showme_store_errors_total{verb="ping"} 0.0' in page
+
+
+async def test_a_running_worker_expects_its_tasks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected: list[str] = []
+    monkeypatch.setattr(media.metrics, "expect", expected.extend)
+    async with house.working():
+        pass
+    assert expected == list(TASKS)
+
+
+@pytest.mark.parametrize(("attempts", "outcome"), [(0, "interrupted"), (2, "failed")])
+async def test_a_job_that_ended_with_its_worker_is_counted_by_who_finds_it(
+    house: House, attempts: int, outcome: str
+) -> None:
+    ended = {"task": "process_asset", "outcome": outcome}
+    before = value("showme_jobs_total", **ended)
+    await house.leave_behind("process_asset", await house.put_asset("processing"), attempts=attempts)
+    engine, jobs = make_app(house.context)
+    async with make_pool(house.context.database_url) as pool, engine.open_async(pool):
+        await Reaper(house.context, jobs, stalled_s=30.0).round()
+    assert value("showme_jobs_total", **ended) == before + 1
 
 
 def rules() -> list[dict[str, Any]]:

@@ -49,6 +49,7 @@ asset-of-draft                 x   .      .       .      .       .       .      
 asset-of-practice              x   .      .       .      .       .       .        .         .      .
 asset-of-submitted             x   .      .       x      x       .       .        x         .      .
 asset-of-withdrawn             x   .      .       .      .       .       .        .         .      .
+asset-deleted                  x   .      .       .      .       .       .        .         x      .
 asset-prompt-published         x   .      .       x      x       .       .        x         .      .
 asset-prompt-draft             .   .      .       x      .       .       .        .         .      .
 asset-clip-draft               .   .      .       x      .       .       .        .         .      .
@@ -92,6 +93,9 @@ may_edit_moment           moment-alone                .   .      .       x      
 may_see_progress          subject                     x   .      .       x      x       .       .        x         .
 may_see_team_progress     team-north                  .   .      .       x      x       .       .        x         .
 may_edit_asset            asset-of-submitted          x   .      .       .      .       .       .        .         .
+may_caption               asset-of-submitted          x   .      .       .      .       .       .        x         .
+may_see_details           -                           .   .      .       .      .       .       .        x         x
+may_see_erasure           asset-of-submitted          x   .      .       .      .       .       .        .         x
 may_show                  take-submitted              x   .      .       x      x       .       .        x         .
 may_consent               segment-ready               x   .      .       .      .       .       .        .         .
 may_see_consents          bright-spot-ready           .   .      .       x      .       .       .        x         .

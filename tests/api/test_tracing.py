@@ -134,14 +134,15 @@ def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
         thread.join()
 
 
-def test_spans_are_sent_to_the_collector_before_the_process_ends() -> None:
+@pytest.mark.parametrize("path", ["", "/", "/v1/traces", "/v1/traces/"])
+def test_spans_are_sent_to_the_collector_before_the_process_ends(path: str) -> None:
     with collector() as (url, got):
-        start_tracing(Settings(otlp_url=url), "showme-api")
+        start_tracing(Settings(otlp_url=url + path), "showme-api")
         with traces.span("GET /v1/me", parent=""):
             pass
         traces.end()
-    [(path, body)] = got
-    assert path == "/v1/traces"
+    [(asked, body)] = got
+    assert asked == "/v1/traces"
     assert b"GET /v1/me" in body
     assert b"showme-api" in body
     assert not traces.on()
@@ -163,9 +164,9 @@ def test_who_does_not_ask_needs_no_packages(monkeypatch: pytest.MonkeyPatch) -> 
     ("name", "value", "message"),
     [
         ("OTLP_URL", "collector:4318", "must begin with http"),
-        ("TRACE_PERCENT", "101", "at most 100"),
+        ("TRACE_PERCENT", "101", "between 0 and 100"),
         ("METRICS_TOKEN", "short", "16 characters"),
-        ("WORKER_METRICS_PORT", "70000", "at most 65535"),
+        ("WORKER_METRICS_PORT", "70000", "between 0 and 65535"),
     ],
 )
 def test_a_wrong_setting_is_a_clear_line(name: str, value: str, message: str) -> None:

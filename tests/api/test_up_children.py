@@ -20,5 +20,5 @@ def test_a_worker_gives_several_signs_of_life_before_it_counts_as_dead() -> None
 
 
 def test_a_worker_may_not_count_as_dead_at_once() -> None:
-    with pytest.raises(SettingError, match="SHOWME_WORKER_SILENCE_S must be 3 or more"):
+    with pytest.raises(SettingError, match="SHOWME_WORKER_SILENCE_S must be between 3 and 3600"):
         read_settings({"SHOWME_WORKER_SILENCE_S": "2"})

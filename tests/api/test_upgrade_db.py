@@ -10,9 +10,11 @@ import pytest
 
 from api.embedded import EmbeddedError, EmbeddedPostgres, Urls, psycopg_dsn
 from api.embedded_home import MAJOR, Record, home_of, kept_binaries
-from api.pg_tools import ToolError
+from api.embedded_server import runs
+from api.pg_tools import ToolError, operated
 from api.settings import SettingError, Settings
 from api.upgrade_db import upgrade_db
+from tests.processes import run_and_leave
 
 
 @pytest.fixture
@@ -62,6 +64,28 @@ def test_the_new_cluster_takes_the_place_of_the_old_one_with_all_that_was_in_it(
     assert upgrade(data_dir, anyway=False) == [
         f"The database is of PostgreSQL {MAJOR} already: there is nothing to do."
     ]
+
+
+def test_a_server_that_outlived_a_killed_supervisor_is_taken_over_and_ended(data_dir: Path) -> None:
+    fill(data_dir)
+    pid = run_and_leave(data_dir)
+    assert upgrade(data_dir)[-1].startswith(f"The database is of PostgreSQL {MAJOR} now.")
+    assert not runs(pid, home_of(data_dir, Record.read(data_dir) or Record()))
+    with EmbeddedPostgres(data_dir) as urls:
+        assert run(urls, "SELECT count(*) FROM kept") == [(2,)]
+
+
+def test_a_command_that_has_to_be_alone_takes_over_such_a_server_as_well(data_dir: Path) -> None:
+    fill(data_dir)
+    pid = run_and_leave(data_dir)
+    with operated(Settings(data_dir), alone=True) as urls:
+        assert run(urls, "SELECT count(*) FROM kept") == [(2,)]
+        with (
+            pytest.raises(SettingError, match="stop `showme up` of"),
+            operated(Settings(data_dir), alone=True),
+        ):
+            pytest.fail("two of them were alone")
+    assert not runs(pid, home_of(data_dir, Record.read(data_dir) or Record()))
 
 
 def test_killed_between_its_last_steps_it_is_finished_by_the_next_start(data_dir: Path) -> None:

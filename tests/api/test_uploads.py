@@ -10,9 +10,9 @@ from sqlalchemy import select, text
 
 from api.settings import Settings
 from api.uploads.service import parts_of
+from media.problems import PROBLEMS
 from media.storage import MAX_PARTS
 from models.asset import Asset, Upload
-from models.challenge import Prompt
 from tests.factories.people import OrgKit, Somebody
 from tests.factories.takes import fresh, make_challenge, make_story
 from tests.factories.uploads import FILE
@@ -71,12 +71,11 @@ async def test_an_upload_is_for_a_purpose_and_so_is_its_asset(org: OrgKit, purpo
     [
         ("video/mp4", "video/mp4"),
         ("Video/WebM;codecs=vp8,opus", "video/webm"),
-        ("audio/mp4", "audio/mp4"),
         ("video/x-matroska", "video/x-matroska"),
         ("application/octet-stream", "application/octet-stream"),
     ],
 )
-async def test_video_audio_and_what_is_not_known_are_taken(org: OrgKit, sent: str, kept: str) -> None:
+async def test_video_and_what_is_not_known_are_taken(org: OrgKit, sent: str, kept: str) -> None:
     assert (await announced(await org.person(), content_type=sent))["content_type"] == kept
 
 
@@ -91,9 +90,12 @@ async def test_video_audio_and_what_is_not_known_are_taken(org: OrgKit, sent: st
         ({"content_type": "video/"}, "/content_type", "octet-stream"),
         ({"content_type": "video/mp4\r\nx-evil: 1"}, "/content_type", "octet-stream"),
         ({"content_type": ""}, "/content_type", "octet-stream"),
-        ({"duration_ms": 3_600_001}, "/duration_ms", "3600000 are allowed"),
+        ({"duration_ms": 3_600_001}, "/duration_ms", PROBLEMS["too_long"].message),
         ({"duration_ms": -5}, "/duration_ms", "0 or more"),
         ({"filename": ""}, "/filename", "1 characters or more"),
+        ({"filename": "clip\r\nset-cookie: a=b.mp4"}, "/filename", "no line breaks"),
+        ({"filename": "clip\x9b2J.mp4"}, "/filename", "no line breaks"),
+        ({"filename": "clip\u2028.mp4"}, "/filename", "no line breaks"),
         ({"filename": "x" * 256}, "/filename", "255 characters at most"),
         ({"purpose": "clip"}, "/purpose", "clip"),
         ({"assignment_id": fresh()}, "/assignment_id", "no assignment of yours"),
@@ -137,18 +139,6 @@ async def test_a_prompt_of_another_challenge_is_refused(org: OrgKit) -> None:
     names = {"assignment_id": str(story.assignment_id), "prompt_id": str(elsewhere)}
     refused = await announce(story.rep, **names)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/prompt_id")
-
-
-async def test_a_video_longer_than_its_prompt_allows_is_refused(org: OrgKit) -> None:
-    story = await make_story(org)
-    async with org.database.tenant(org.id) as session:
-        (await session.get_one(Prompt, (org.id, story.prompts[0]))).max_duration_ms = 60_000
-    names = {"assignment_id": str(story.assignment_id), "prompt_id": str(story.prompts[0])}
-    refused = await announce(story.rep, **names, duration_ms=60_001)
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/duration_ms")
-    assert "60000 are allowed" in refused.json()["detail"]
-    await announced(story.rep, **names, duration_ms=60_000)
-    await announced(story.rep, assignment_id=names["assignment_id"], duration_ms=60_001)
 
 
 @pytest.mark.parametrize(

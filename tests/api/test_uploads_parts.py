@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,9 +58,26 @@ async def test_parts_are_listed_with_what_they_are(phone: Phone) -> None:
 
 async def test_a_part_sent_again_replaces_itself(phone: Phone) -> None:
     signed = await phone.sign(3)
-    assert [(await phone.put(signed, data)).status_code for data in (b"half", SMALL)] == [200, 200]
+    assert [(await phone.put(signed, data)).status_code for data in (SMALL[::-1], SMALL)] == [200, 200]
     [part] = (await phone.seen())["parts"]
-    assert part["size_bytes"] == len(SMALL)
+    assert part["etag"] == f'"{hashlib.md5(SMALL, usedforsecurity=False).hexdigest()}"'
+
+
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize("checksums", [False, True])
+async def test_a_url_takes_the_bytes_of_its_part_and_no_byte_more_or_less(
+    org: OrgKit, store: Storage, http: httpx.AsyncClient, settings: Settings, *, number: int, checksums: bool
+) -> None:
+    phone = await make_phone(org, store, http, settings, checksums=checksums)
+    await phone.start()
+    own = phone.pieces[number - 1]
+    for data in (own + b"x", own[:-1], BIG * 3, b""):
+        phone.pieces[number - 1] = data  # with a checksum that is right
+        assert (await phone.put(await phone.sign(number), data)).status_code in (400, 403)
+    assert (await phone.seen())["received_bytes"] == 0
+    phone.pieces[number - 1] = own
+    await phone.send(number)
+    assert (await phone.seen())["received_bytes"] == len(own)
 
 
 async def test_many_urls_are_asked_for_at_once_and_used_in_parallel(phone: Phone) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
@@ -87,6 +87,24 @@ class House:
             os.kill(pid, signal.SIGKILL)
         return pid
 
+    async def stall(self, seconds: float) -> bool:
+        """Stop postgres with all its processes for so long, as a disk that hangs would; tell whether it was there."""
+        postmaster = self._postmaster()
+        if postmaster is None or postmaster in self._killed:
+            return False
+        stopped = []
+        try:
+            for pid in (postmaster, *_children(postmaster)):  # in this order: one that is stopped starts no other
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    stopped.append(pid)
+            await asyncio.sleep(seconds)
+        finally:
+            for pid in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+        return True
+
     def _pid_of(self, target: str) -> int | None:
         if target == "supervisor":
             alive = self._process is not None and self._process.poll() is None
@@ -134,3 +152,10 @@ class House:
         record = Record.read(self.data_dir)
         if record and record.elsewhere:
             rmtree(record.elsewhere, ignore_errors=True)
+
+
+def _children(parent: int) -> Iterator[int]:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                yield int(path.parent.name)

@@ -23,6 +23,8 @@ QUIET_S = 600.0
 PAUSE_S = (0.0, 2.5)
 AT_ONCE = 0.3  # of the kills come while the last one is still being mended
 MENDED_S = 45.0
+STALLS = 0.2  # of the kills come after one
+STALL_S = (1.0, 15.0)
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,13 @@ def _sorted(story: Story) -> dict[int, int]:
 async def _kill(plan: Plan, house: House, chance: random.Random, telling: asyncio.Task[None], say: Say) -> Counter[str]:
     """Kill one process after the other, each drawn from the seed, while the story is told."""
     killed: Counter[str] = Counter()
+    stalling = random.Random(f"{plan.seed} stalls")  # no secret; lots of its own, so that kills stay theirs
     for number in range(1, plan.kills + 1):
         if chance.random() >= AT_ONCE:
             with suppress(TimeoutError):
                 await wait_until_ready(house.base_url, seconds=MENDED_S)
         await asyncio.sleep(chance.uniform(*PAUSE_S))
+        await _stall(house, stalling, killed, say)
         if telling.done():
             await telling
         target = chance.choice(TARGETS)
@@ -132,3 +136,11 @@ async def _kill(plan: Plan, house: House, chance: random.Random, telling: asynci
         killed[target] += 1
         say(f"kill {number}: {target}, pid {pid}")
     return killed
+
+
+async def _stall(house: House, chance: random.Random, killed: Counter[str], say: Say) -> None:
+    """Now and then, before a kill, have postgres say nothing: for a moment, or for longer than anybody waits for it."""
+    lot, seconds = chance.random(), chance.uniform(*STALL_S)
+    if lot < STALLS and await house.stall(seconds):
+        killed["stalls"] += 1
+        say(f"postgres said nothing for {seconds:.1f} s")

@@ -128,7 +128,8 @@ async def put_real(org: OrgKit, storage: Storage, owner: Somebody, name: str, fo
     await storage.upload(ladder.progressive, keys.progressive(*at), "video/mp4")
     assert ladder.storyboard is not None
     await storage.upload(ladder.storyboard, keys.storyboard(*at), "image/jpeg")
-    await storage.put_bytes(keys.waveform(*at), msgspec.json.encode({"peaks": ladder.waveform}), "application/json")
+    waveform = msgspec.json.encode({"peaks": ladder.sound.waveform})
+    await storage.put_bytes(keys.waveform(*at), waveform, "application/json")
     for one in ladder.renditions:
         kind = "audio" if one.name == "audio" else "video"
         key = keys.audio(*at) if kind == "audio" else keys.video(*at, one.name.removesuffix("p"))

@@ -1,7 +1,10 @@
 """Questions to an embedded PostgreSQL and its processes."""
 
+import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +49,14 @@ def exists(pid: int) -> bool:
         return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Have a server process of ours say nothing, as one does whose disk hangs."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)

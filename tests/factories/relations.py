@@ -128,6 +128,8 @@ async def _takes(world: World, session: AsyncSession) -> None:
     assignment = Assignment(org_id=world.org.id, challenge_id=challenge.id, person_id=rep, team_id=north)
     await world.add(session, assignment, "assignment")
     await _upload(world, session, rep)
+    deleted = await _asset(world, session, "asset-deleted", rep)
+    deleted.state = "deleted"
     states = ("draft", "submitting", "submitted", "needs_replacement", "reviewed", "withdrawn", "discarded")
     for number, (name, state) in enumerate([*((s, s) for s in states), ("practice", "draft")], start=1):
         take = Take(

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+import models.database
 from api.demo.story import Stage, Story
 from api.demo.telling import Telling
 from api.embedded import EmbeddedPostgres, Urls, psycopg_dsn
@@ -26,10 +27,12 @@ from media.binaries import find_binaries
 from media.queue import defer
 from media.sample import make_sample
 from models.database import Database, ping
+from models.errors import UnavailableError
 from models.ids import new_id
 from models.migrate import newest, present
 from models.person import Person
 from tests.bouncer import bouncer
+from tests.factories.postgres import stopped
 from tests.processes import free_port, running
 
 PASSWORD = "a password of the tests"
@@ -81,6 +84,27 @@ async def test_a_failure_leaves_nothing_of_its_tenant_to_the_next(pooled_url: st
                 await session.execute(text("SELECT 1 / 0"))
         async with database.without_tenant() as session:
             assert await session.scalar(text("SELECT nullif(current_setting('app.org', true), '')")) is None
+    finally:
+        await database.dispose()
+
+
+async def test_a_server_that_stalls_behind_it_is_away_and_its_connection_is_not_kept(
+    pooled_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models.database, "GRACE_S", 0.5)
+    monkeypatch.setattr(models.database, "ROLLBACK_S", 0.5)
+    database = Database(pooled_url, pool_size=1, pooled=True, statement_s=0.5)
+    try:
+        with ExitStack() as stack:
+            async with asyncio.timeout(10):
+                with pytest.raises(UnavailableError):  # noqa: PT012  # what stalls is in the middle
+                    async with database.without_tenant() as session:
+                        assert await session.scalar(text("SHOW statement_timeout")) == "500ms"
+                        stack.enter_context(stopped(int(await session.scalar(text("SELECT pg_backend_pid()")) or 0)))
+                        await session.execute(text("SELECT 1"))
+                await ping(database)
+        async with database.reading(new_id()) as raw:
+            assert await raw.fetchval("SHOW statement_timeout") == "500ms"
     finally:
         await database.dispose()
 

@@ -6,10 +6,12 @@ from media.playlists import (
     Picture,
     RenditionIndex,
     Segment,
+    Subtitles,
     master_playlist,
     media_playlist,
     rendition_index,
     storyboard_vtt,
+    subtitles_playlist,
 )
 from media.problems import MediaProblem
 
@@ -111,6 +113,24 @@ def test_a_master_without_sound_promises_none() -> None:
     written = master_playlist({"720p": video()}, None, {"720p": "v.m3u8"})
     assert "AUDIO" not in written
     assert 'CODECS="avc1.64001f"' in written
+
+
+def test_a_master_offers_captions_by_names_of_their_own() -> None:
+    subtitles = [Subtitles("en", "Text", "1.m3u8"), Subtitles("de", "Text", "2.m3u8"), Subtitles("fr", '"\n', "3.m3u8")]
+    written = master_playlist({"720p": video()}, None, {"720p": "v.m3u8"}, subtitles).splitlines()
+    assert written[3:6] == [
+        f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="{name}",LANGUAGE="{language}",'
+        f'DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI="{url}"'
+        for name, language, url in (("Text", "en", "1.m3u8"), ("Text (de)", "de", "2.m3u8"), ("fr", "fr", "3.m3u8"))
+    ]
+    assert written[6].endswith(',SUBTITLES="captions"')
+
+
+def test_captions_are_one_segment_as_long_as_the_video() -> None:
+    assert subtitles_playlist(61_234, "c.vtt?s=1") == (
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:62\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+        "#EXTINF:61.234,\nc.vtt?s=1\n#EXT-X-ENDLIST\n"
+    )
 
 
 def test_a_storyboard_says_which_tile_shows_which_time() -> None:

@@ -24,15 +24,18 @@ from media.signing import (
     UrlRefusedError,
     content_disposition,
     round_down,
+    step_s,
     url_expires_at,
 )
 from media.storage import StorageUnavailable
+from media.verbs import MAX_PART_BYTES
 
 REGION = "eu-central-1"
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=40)
 # A key of dots alone is a path that urllib3 would shorten; none of ours can be one.
 OBJECT_KEYS = st.lists(TEXT.filter(lambda part: part.strip("./") != ""), min_size=1, max_size=4).map("/".join)
 CHECKSUMS = st.none() | st.binary(min_size=32, max_size=32).map(lambda data: data.hex()[:44])
+SIZES = st.none() | st.integers(1, MAX_PART_BYTES)
 TIMES = st.datetimes(datetime(2020, 1, 1), datetime(2037, 1, 1)).map(  # noqa: DTZ001 - given a zone next
     lambda when: when.replace(microsecond=0, tzinfo=UTC)
 )
@@ -97,14 +100,23 @@ def test_a_url_that_reads_is_the_one_botocore_makes(asked: Asked, key: str, over
 
 
 @settings(max_examples=100, deadline=None)
-@given(asked=ASKED, key=OBJECT_KEYS, upload_id=TEXT, part_number=st.integers(1, 10_000), checksum=CHECKSUMS)
+@given(
+    asked=ASKED,
+    key=OBJECT_KEYS,
+    upload_id=TEXT,
+    part_number=st.integers(1, 10_000),
+    size_bytes=SIZES,
+    checksum=CHECKSUMS,
+)
 def test_a_url_that_brings_a_part_is_the_one_botocore_makes(
-    asked: Asked, key: str, upload_id: str, part_number: int, checksum: str | None
+    asked: Asked, key: str, upload_id: str, part_number: int, size_bytes: int | None, checksum: str | None
 ) -> None:
     params: dict[str, Any] = {"Key": key, "UploadId": upload_id, "PartNumber": part_number}
     headers = {}
     if checksum is not None:
         params["ChecksumSHA256"] = headers["x-amz-checksum-sha256"] = checksum
+    if size_bytes is not None:
+        params["ContentLength"], headers["content-length"] = size_bytes, str(size_bytes)
     query = {"partNumber": str(part_number), "uploadId": upload_id}
     ours = asked.ours(key, method="PUT", query=query, headers=headers)
     assert parts_of(ours) == parts_of(asked.theirs("upload_part", params))
@@ -116,7 +128,7 @@ def test_a_url_never_outlives_the_token_of_its_credentials() -> None:
     url = storage.sign_get("a/b.mp4", expires_in_s=8 * 3600)
     assert "X-Amz-Security-Token=token" in url
     assert url_expires_at(url) == ends.replace(microsecond=0)
-    signed = storage.sign_part("a/b.mp4", "id", 1, expires_in_s=8 * 3600)
+    signed = storage.sign_part("a/b.mp4", "id", 1, size_bytes=5, expires_in_s=8 * 3600)
     assert signed.expires_at == url_expires_at(signed.url) == ends.replace(microsecond=0)
 
 
@@ -166,7 +178,7 @@ def rotate(credentials: RefreshableCredentials, access_key: str, ends: datetime)
 
 
 LOCAL = LocalSigner(b"a secret", "https://showme.example/")
-GRANT = Grant("PUT", "a/b.mp4", "id", 3, "checksum", "video/mp4", "name.mp4")
+GRANT = Grant("PUT", "a/b.mp4", "id", 3, 1000, "checksum", "video/mp4", "name.mp4")
 
 
 def signature_of(url: str) -> str:
@@ -188,6 +200,7 @@ def test_the_embedded_store_takes_what_it_signed_until_it_ends() -> None:
         replace(GRANT, key="a/c.mp4"),
         replace(GRANT, multipart_id="other"),
         replace(GRANT, part_number=4),
+        replace(GRANT, size_bytes=1001),
         replace(GRANT, checksum_sha256=""),
         replace(GRANT, content_type="text/html"),
         replace(GRANT, download_name=""),
@@ -212,10 +225,15 @@ def test_another_secret_signs_otherwise() -> None:
     assert signature_of(other.sign(GRANT, expires_at=9)) != signature_of(LOCAL.sign(GRANT, expires_at=9))
 
 
-@given(st.floats(0, 4e9))
-def test_rounding_goes_down_by_less_than_an_hour(now: float) -> None:
-    assert 0 <= now - round_down(now) < ROUND_S
-    assert round_down(now) % ROUND_S == 0
+@given(st.floats(0, 4e9), st.integers(1, 7 * 24 * 3600))
+def test_rounding_goes_down_by_less_than_an_hour_and_little_of_the_life(now: float, life_s: int) -> None:
+    rounded = round_down(now, life_s)
+    assert 0 <= now - rounded < step_s(life_s) <= max(1, min(ROUND_S, life_s / 4))
+    assert rounded % step_s(life_s) == 0
+
+
+def test_urls_that_live_for_hours_are_dated_to_the_hour() -> None:
+    assert [step_s(hours * 3600) for hours in (4, 8, 24)] == [ROUND_S] * 3
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from media.storage import NoSuchKey, NoSuchMultipart, PartRefused, PartToJoin, Storage
+from media.storage import Held, NoSuchKey, NoSuchMultipart, PartRefused, PartToJoin, Storage
 from tests.stores import ASSET, BIG, KEY, SMALL, begin, send, sha256_of
 
 
@@ -28,7 +28,7 @@ async def test_parts_sent_in_parallel_become_the_object(store: Storage, http: ht
 
 async def test_a_part_sent_again_replaces_itself(store: Storage, http: httpx.AsyncClient) -> None:
     upload = await begin(store, http)
-    first = await upload.put(1, b"a first attempt")
+    first = await upload.put(1, SMALL[::-1])
     assert await upload.put(1, SMALL) != first
     [part] = await store.list_parts(KEY, upload.id)
     assert (part.size_bytes, part.etag) == (len(SMALL), upload.sent[1][1])
@@ -96,7 +96,7 @@ async def test_an_aborted_multipart_is_gone_and_may_be_aborted_again(store: Stor
 
 async def test_a_part_for_an_aborted_multipart_is_refused(store: Storage, http: httpx.AsyncClient) -> None:
     upload = await begin(store, http)
-    signed = store.sign_part(KEY, upload.id, 1, expires_in_s=60)
+    signed = store.sign_part(KEY, upload.id, 1, size_bytes=len(SMALL), expires_in_s=60)
     await store.abort_multipart(KEY, upload.id)
     assert (await send(http, signed, SMALL)).status_code == 404
 
@@ -147,7 +147,8 @@ async def test_bytes_other_than_their_checksum_are_refused_and_not_kept(
     store: Storage, http: httpx.AsyncClient
 ) -> None:
     upload = await begin(store, http, checksum=True)
-    signed = store.sign_part(KEY, upload.id, 1, checksum_sha256=sha256_of(SMALL), expires_in_s=60)
+    checksum = sha256_of(SMALL)
+    signed = store.sign_part(KEY, upload.id, 1, size_bytes=len(SMALL), checksum_sha256=checksum, expires_in_s=60)
     assert (await send(http, signed, SMALL[::-1])).status_code == 400
     assert await store.list_parts(KEY, upload.id) == []
 
@@ -156,7 +157,7 @@ async def test_bytes_other_than_their_checksum_are_refused_and_not_kept(
 async def test_a_multipart_keeps_to_its_checksum_mode(store: Storage, http: httpx.AsyncClient, *, mode: bool) -> None:
     upload = await begin(store, http, checksum=mode)
     checksum = None if mode else sha256_of(SMALL)
-    signed = store.sign_part(KEY, upload.id, 1, checksum_sha256=checksum, expires_in_s=60)
+    signed = store.sign_part(KEY, upload.id, 1, size_bytes=len(SMALL), checksum_sha256=checksum, expires_in_s=60)
     assert (await send(http, signed, SMALL)).status_code == 400
     assert await store.list_parts(KEY, upload.id) == []
 
@@ -220,8 +221,13 @@ async def test_a_prefix_is_erased_with_its_unfinished_uploads_and_nothing_else(
         await store.put_bytes(key, SMALL, "video/mp4")
     upload = await begin(store, http)
     await upload.put(1, SMALL)
+    assert await store.held(ASSET) == Held(tuple(names), versions=2, multiparts=1)
+    assert [(one.key, one.multipart_id) for one in await store.list_multiparts(ASSET)] == [(KEY, upload.id)]
+    assert await store.list_multiparts(other) == []
     assert await store.delete_prefix(ASSET) == names
     assert await store.list_keys(ASSET) == []
+    assert (await store.held(ASSET)).is_nothing
+    assert await store.list_multiparts(ASSET) == []
     assert await store.list_keys(other) == [other + "playable.mp4"]
     with pytest.raises(NoSuchMultipart):
         await store.list_parts(KEY, upload.id)
@@ -246,13 +252,14 @@ async def test_what_is_no_key_of_ours_is_refused(store: Storage, tmp_path: Path,
     with pytest.raises(ValueError, match="not an object key"):
         store.sign_get(key, expires_in_s=60)
     with pytest.raises(ValueError, match="not an object key"):
-        store.sign_part(key, "0" * 32, 1, expires_in_s=60)
+        store.sign_part(key, "0" * 32, 1, size_bytes=len(SMALL), expires_in_s=60)
 
 
 async def test_a_prefix_ends_in_a_slash(store: Storage) -> None:
     for prefix in ("", "/", ASSET.rstrip("/"), "../", "a/../"):
-        with pytest.raises(ValueError, match="not a"):
-            await store.delete_prefix(prefix)
+        for verb in (store.delete_prefix, store.held, store.list_multiparts, store.list_objects):
+            with pytest.raises(ValueError, match="not a"):
+                await verb(prefix)
 
 
 async def test_a_store_that_is_set_up_has_nothing_to_complain_of(store: Storage) -> None:

@@ -6,12 +6,14 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from media.local_store import LEFTOVER_S, LocalStorage
 from media.storage import MIN_PART_BYTES, NoSuchMultipart, PartRefused, StorageUnavailable
+from models.base import now
 from tests.stores import ASSET, BIG, KEY, SECRET, SMALL
 
 
@@ -67,8 +69,13 @@ async def test_an_erased_prefix_leaves_no_file_behind(folder: Path, local: Local
     multipart_id = await local.create_multipart(KEY, "video/mp4", checksum=False)
     bring(local, multipart_id, 1, SMALL)
     (folder / "objects" / ASSET / "playable.mp4~crashed").write_bytes(SMALL)
+    [begun] = await local.list_multiparts(ASSET)
+    assert timedelta(0) <= now() - begun.begun_at < timedelta(minutes=1)
+    held = await local.held(ASSET)
+    assert (held.keys, held.versions, held.multiparts) == ((ASSET + "v/720.m4s",), 2, 1)
     await local.delete_prefix(ASSET)
     assert files_in(folder) == []
+    assert (await local.held(ASSET)).is_nothing
 
 
 async def test_a_completed_multipart_leaves_only_its_object(folder: Path, local: LocalStorage) -> None:

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from media.s3_store import S3Place, S3Storage
-from media.storage import NoSuchMultipart, StorageUnavailable
+from media.storage import Held, NoSuchMultipart, StorageUnavailable
+from models.base import now
 from tests.s3_shim import S3Server
 from tests.stores import ASSET, BIG, KEY, SMALL, Clock, begin, open_s3
 
@@ -62,11 +63,48 @@ async def test_erasing_takes_the_versions_too(bucket: S3Storage, look: Any) -> N
     for data in (b"one", b"two", b"three"):
         await bucket.put_bytes(KEY, data, "video/mp4")
     await bucket.put_bytes(ASSET + "poster.jpg", SMALL, "image/jpeg")
-    await bucket.delete_keys([ASSET + "poster.jpg"])
+    look.delete_object(Bucket=bucket.bucket, Key=ASSET + "poster.jpg")
+    assert await bucket.held(ASSET) == Held((ASSET + "poster.jpg", KEY), versions=5)
     assert await bucket.delete_prefix(ASSET) == [KEY]
     left = look.list_object_versions(Bucket=bucket.bucket)
     assert "Versions" not in left
     assert "DeleteMarkers" not in left
+    assert (await bucket.held(ASSET)).is_nothing
+
+
+async def test_erasing_keys_takes_their_versions_and_nobody_elses(bucket: S3Storage, look: Any) -> None:
+    look.put_bucket_versioning(Bucket=bucket.bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in (KEY, KEY, KEY + ".old"):
+        await bucket.put_bytes(key, SMALL, "video/mp4")
+    await bucket.delete_keys([KEY])
+    assert await bucket.held(ASSET) == Held((KEY + ".old",), versions=1)
+
+
+async def test_versions_that_may_not_be_listed_are_said_to_be_unseen(
+    s3: S3Server, bucket: S3Storage, look: Any
+) -> None:
+    await bucket.put_bytes(KEY, SMALL, "video/mp4")
+    with s3.denying("versions"):
+        assert await bucket.held(ASSET) == Held((KEY,), versions=1)  # this bucket never kept any
+        look.put_bucket_versioning(Bucket=bucket.bucket, VersioningConfiguration={"Status": "Enabled"})
+        assert await bucket.delete_prefix(ASSET) == [KEY]
+        held = await bucket.held(ASSET)
+    assert (held.keys, held.is_nothing) == ((), False)
+    assert "s3:ListBucketVersions" in held.unseen
+    assert (await bucket.held(ASSET)).versions == 2  # the object, and the mark of its deletion
+
+
+async def test_a_bucket_that_tells_nothing_of_versions_may_keep_some(s3: S3Server, bucket: S3Storage) -> None:
+    with s3.denying("versions", "versioning"):
+        assert (await bucket.held(ASSET)).unseen
+
+
+async def test_what_is_not_finished_is_listed_by_key(bucket: S3Storage, http: httpx.AsyncClient) -> None:
+    made = sorted([(KEY, (await begin(bucket, http)).id) for _ in range(3)])
+    listed = await bucket.list_multiparts(ASSET)
+    assert [(one.key, one.multipart_id) for one in listed] == made
+    assert all(one.begun_at < now() for one in listed)
+    assert (await bucket.held(ASSET)).multiparts == 3
 
 
 async def test_a_large_file_is_uploaded_in_parts(bucket: S3Storage, look: Any, tmp_path: Path) -> None:
@@ -164,7 +202,7 @@ async def test_signed_urls_end_when_the_server_s_clock_says_so(
 @pytest.mark.parametrize("header", ["x-amz-acl", "x-amz-checksum-sha256"])
 async def test_a_header_that_nobody_signed_is_refused(bucket: S3Storage, http: httpx.AsyncClient, header: str) -> None:
     upload = await begin(bucket, http)
-    signed = bucket.sign_part(KEY, upload.id, 1, expires_in_s=60)
+    signed = bucket.sign_part(KEY, upload.id, 1, size_bytes=len(SMALL), expires_in_s=60)
     response = await http.put(signed.url, content=SMALL, headers={header: "public-read"})
     assert response.status_code == 403
     assert "not signed" in response.text

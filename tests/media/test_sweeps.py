@@ -181,7 +181,8 @@ async def test_a_running_worker_sweeps(house: House) -> None:
     async with house.working():
         await eventually(lambda: house.state(row.asset_id), {"failed"}.__contains__)
     assert {errand.name for errand in ERRANDS} == {
-        *("make_partitions", "tidy_store", "open_assignments", "end_consents", "finish_uploads", "order_again")
+        *("make_partitions", "tidy_store", "open_assignments", "end_consents", "finish_uploads", "order_again"),
+        *("cut_again", "erase_again", "let_sources_go"),
     }
 
 

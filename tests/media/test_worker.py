@@ -42,11 +42,11 @@ class Gate(LocalStorage):
     def __init__(self, of: Storage) -> None:
         assert isinstance(of, LocalStorage)
         super().__init__(of.folder, secret=SECRET, public_url="http://testserver")
-        self.held: set[str] = set()
+        self.gated: set[str] = set()
         self.waiting, self.opened = asyncio.Event(), asyncio.Event()
 
     async def download(self, key: str, path: Path, *, sha256: bool = False) -> str | None:
-        if any(part in self.held for part in key.split("/")):
+        if any(part in self.gated for part in key.split("/")):
             self.waiting.set()
             await self.opened.wait()
         return await super().download(key, path, sha256=sha256)
@@ -82,7 +82,7 @@ async def test_a_quick_job_starts_while_every_long_slot_is_taken(house: House) -
     busy, quick = await house.upload("plain.mp4"), await house.upload("plain.mp4")
     await process_asset(house.context, house.org.id, busy)
     await house.sql("DELETE FROM procrastinate_jobs WHERE task_name = 'process_asset'")
-    gate.held = {str(busy)}
+    gate.gated = {str(busy)}
     async with house.working(context, long_slots=1):
         await asyncio.wait_for(gate.waiting.wait(), 30)
         await house.order("process_asset", quick)
@@ -108,7 +108,7 @@ async def test_a_stop_hands_a_long_job_back_at_once_and_leaves_no_process(house:
 async def test_a_job_handed_back_is_taken_up_by_the_next_worker(house: House) -> None:
     gate, context = gated(house)
     id_ = await house.upload("plain.mp4")
-    gate.held = {str(id_)}
+    gate.gated = {str(id_)}
     async with house.working(context, pace=replace(FAST, quick_grace_s=0.0)):
         await asyncio.wait_for(gate.waiting.wait(), 30)
     assert await house.statuses() == [("process_asset", "todo", 0)]
@@ -119,7 +119,7 @@ async def test_a_job_handed_back_is_taken_up_by_the_next_worker(house: House) ->
 async def test_a_stop_lets_quick_jobs_end_and_takes_no_new_one(house: House) -> None:
     gate, context = gated(house)
     running, waiting = await house.upload("plain.mp4"), await house.upload("plain.mp4")
-    gate.held = {str(running)}
+    gate.gated = {str(running)}
     async with house.working(context, quick_slots=1) as stop:
         await asyncio.wait_for(gate.waiting.wait(), 30)
         stop.set()

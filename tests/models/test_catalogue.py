@@ -31,6 +31,10 @@ DEFINERS = {
     "assignments_to_open",
     "consents_run_out",
     "assets_without_job",
+    "orgs_after",
+    "clips_without_job",
+    "erasures_without_job",
+    "sources_to_delete",
     "search_bright_spots",
     "make_event_partitions",
 }
@@ -192,6 +196,12 @@ async def test_events_are_never_changed_nor_removed(database: Database, org: Org
         with pytest.raises(DBAPIError, match="permission denied"):
             async with database.tenant(org.id) as session:
                 await session.execute(text(verb))
+
+
+async def test_the_receipt_of_an_erasure_is_never_removed(database: Database, org: OrgKit) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"):
+        async with database.tenant(org.id) as session:
+            await session.execute(text("DELETE FROM erasure"))
 
 
 async def test_the_application_may_not_make_organizations_nor_touch_counters(database: Database, org: OrgKit) -> None:

@@ -202,6 +202,15 @@ def coming(fresh: Callable[[], Urls], tmp_path: Path) -> Next:
     return Next(made, tmp_path)
 
 
+def test_a_database_of_a_newer_version_is_one_line_that_says_so(coming: Next) -> None:
+    coming.apply(EXPAND)
+    before = schema_of(coming.urls)
+    with pytest.raises(MigrationError, match=r"at revision 2999_01_01_0001, .* a newer one has migrated it") as refused:
+        migrate(coming.urls.migrate, coming.urls.app)
+    assert "\n" not in str(refused.value)
+    assert schema_of(coming.urls) == before
+
+
 async def test_this_release_serves_before_during_and_after_the_next_ones_migration(coming: Next) -> None:
     org = await new_org(coming.urls.migrate)
     database = Database(coming.urls.app, pool_size=4)

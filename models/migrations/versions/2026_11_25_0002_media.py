@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("objects", sa.Integer(), nullable=False),
         sa.Column("versions", sa.Integer(), nullable=False),
+        sa.Column("multiparts", sa.Integer(), nullable=False),
         sa.Column("names", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -58,12 +59,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("pk_erasure")),
     )
     op.create_index("uq_erasure_asset", "erasure", ["org_id", "asset_id"], unique=True)
-    tenancy.tenant_policy("caption", "erasure")
+    op.create_index(
+        "ix_erasure_open", "erasure", ["requested_at"], unique=False, postgresql_where=sa.text("completed_at IS NULL")
+    )
+    tenancy.tenant_policy("caption")
+    tenancy.tenant_policy("erasure", verbs="SELECT, INSERT, UPDATE")  # a receipt stays
     # Seconds of work each organization has had lately, halved as time goes by: whose turn it is in the long queue.
     op.execute(
         "CREATE TABLE queue.org_share (org_id uuid PRIMARY KEY, used_s double precision NOT NULL, at timestamptz NOT NULL)"
     )
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON queue.org_share TO {tenancy.app_role()}")
+    tenancy.run_sql("media.sql")
+    tenancy.grant_functions(
+        "orgs_after(uuid, integer)",
+        "clips_without_job(integer)",
+        "erasures_without_job(integer)",
+        "sources_to_delete(integer, integer)",
+    )
 
 
 def downgrade() -> None:

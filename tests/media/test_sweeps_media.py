@@ -1,0 +1,206 @@
+"""Sweeps of what videos are made of: sources that are kept no longer, lost jobs, and what belongs to nothing."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from structlog.testing import capture_logs
+
+from api.embedded import EmbeddedPostgres, Urls
+from media import keys, queue, sweeps
+from media.local_store import LocalStorage
+from media.store_rounds import FIRST_S, StoreRounds, walk_through
+from models.base import now
+from models.bright_spot import BrightSpot
+from models.erasures import request_erasure
+from tests.factories.assets import put_ready
+from tests.factories.jobs import (
+    FAST,
+    House,
+    a_house,
+    eventually,
+    folder_store,
+    make_bright_spot,
+    own_database,
+)
+from tests.factories.takes import make_story, make_take
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def own_urls(cluster: EmbeddedPostgres) -> Urls:
+    return own_database(cluster, "of_the_media_sweeps")
+
+
+@pytest.fixture
+async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
+    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
+        yield made
+
+
+async def ready(house: House, age: timedelta, **values: Any) -> UUID:
+    video = await put_ready(house.org, house.storage, await house.org.person(), ready_at=now() - age, **values)
+    return video.id
+
+
+async def let_go(house: House, days: int) -> None:
+    await sweeps.let_sources_go(replace(house.context, source_retention_days=days))
+    await house.drain()
+
+
+async def test_a_source_is_erased_when_its_video_has_been_ready_for_so_long(house: House) -> None:
+    old, young = await ready(house, 30 * DAY + HOUR), await ready(house, 30 * DAY - HOUR)
+    before = await house.objects(old)
+    await let_go(house, 30)
+    assert await house.objects(old) == [name for name in before if name != "source.bin"]
+    assert await house.objects(young) == before
+    assert (await house.asset(old)).source_deleted_at is not None
+    assert (await house.asset(young)).source_deleted_at is None
+
+
+async def test_without_a_setting_sources_are_kept_for_ever(house: House) -> None:
+    old = await ready(house, 3650 * DAY)
+    await let_go(house, 0)
+    assert "source.bin" in await house.objects(old)
+    assert (await house.asset(old)).source_deleted_at is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"state": "playable"}, {"purpose": "clip"}, {"state": "failed", "problem_code": "timed_out"}],
+    ids=["playable", "clip", "failed"],
+)
+async def test_what_is_not_ready_or_was_not_sent_keeps_what_it_has(house: House, values: dict[str, Any]) -> None:
+    id_ = await ready(house, 90 * DAY, **values)
+    before = await house.objects(id_)
+    await let_go(house, 30)
+    assert (await house.objects(id_), (await house.asset(id_)).source_deleted_at) == (before, None)
+
+
+async def test_a_source_is_given_up_once(house: House) -> None:
+    id_ = await ready(house, 90 * DAY)
+    context = replace(house.context, source_retention_days=30)
+    for _ in range(2):
+        await sweeps.let_sources_go(context)
+    jobs = [(job.task_name, job.args["asset_id"]) for job in await house.jobs()]
+    assert jobs == [("delete_source", str(id_))]
+
+
+async def test_the_job_erases_no_source_that_is_kept(house: House) -> None:
+    id_ = await ready(house, 90 * DAY)
+    async with house.database.tenant(house.org.id) as session:
+        await queue.defer(session, "delete_source", queue="quick", asset_id=str(id_))
+    await house.drain()
+    assert "source.bin" in await house.objects(id_)
+
+
+async def waiting_clip(house: House) -> tuple[UUID, UUID]:
+    story = await make_story(house.org)
+    spot_id, clip_id = await make_bright_spot(house, story, await make_take(story), [(0, 0, 1000)])
+    await house.set(clip_id, processing_at=now() - HOUR)
+    return spot_id, clip_id
+
+
+async def of_clips(house: House) -> list[str]:
+    return [job.args["asset_id"] for job in await house.jobs() if job.task_name == "cut_clip"]
+
+
+async def test_a_clip_whose_job_was_lost_gets_it_again_once(house: House) -> None:
+    _, clip_id = await waiting_clip(house)
+    for _ in range(2):
+        await sweeps.cut_again(house.context)
+        assert (await of_clips(house)).count(str(clip_id)) == 1
+
+
+async def test_a_clip_that_nobody_wants_gets_no_job(house: House) -> None:
+    spot_id, clip_id = await waiting_clip(house)
+    async with house.database.tenant(house.org.id) as session:
+        (await session.get_one(BrightSpot, (house.org.id, spot_id))).clip_asset_id = None
+    await sweeps.cut_again(house.context)
+    assert str(clip_id) not in await of_clips(house)
+
+
+async def test_an_erasure_whose_job_was_lost_is_gone_through_with(house: House) -> None:
+    id_ = await ready(house, DAY)
+    await house.set(id_, state="deleted", deleted_at=now() - HOUR)
+    async with house.database.tenant(house.org.id) as session:
+        await request_erasure(session, await house.asset(id_))
+    for _ in range(2):
+        await sweeps.erase_again(house.context)
+        assert [(job.task_name, job.args["asset_id"]) for job in await house.jobs()] == [("delete_asset", str(id_))]
+    await house.drain()
+    assert await house.objects(id_) == []
+    await sweeps.erase_again(house.context)
+    assert await house.jobs() == []
+
+
+def age(house: House, hours: float) -> None:
+    """Have every object of the store been written so long ago."""
+    assert isinstance(house.storage, LocalStorage)
+    written = now().timestamp() - hours * 3600
+    for path in house.storage.folder.rglob("*~.json"):
+        os.utime(path, (written, written))
+
+
+async def test_a_walk_through_the_store_removes_what_belongs_to_nothing(house: House) -> None:
+    id_, nobody = await ready(house, DAY), uuid4()
+    before = await house.objects(id_)
+    await house.storage.put_bytes(keys.source(house.org.id, nobody), b"bytes", "video/mp4")
+    age(house, 23.9)
+    await walk_through(house.context)
+    assert await house.objects(nobody) == ["source.bin"]
+    age(house, 24.1)
+    with capture_logs() as said:
+        await walk_through(house.context)
+    assert (await house.objects(id_), await house.objects(nobody)) == (before, [])
+    assert [line["removed"] for line in said if line["event"] == "the store was tidied"] == [1]
+
+
+async def test_a_walk_through_the_store_says_what_is_gone_and_leaves_it_to_an_operator(house: House) -> None:
+    id_ = await ready(house, DAY)
+    key = keys.playable(house.org.id, id_)
+    await house.storage.delete_keys([key])
+    with capture_logs() as said:
+        await walk_through(house.context)
+    lines = [line for line in said if line.get("asset_id") == str(id_)]
+    assert [(line["log_level"], line["event"], line["keys"]) for line in lines] == [
+        ("error", "objects are not in the store", (key,))
+    ]
+    assert (await house.state(id_), await house.jobs()) == ("ready", [])
+
+
+async def test_so_much_that_belongs_to_nothing_that_the_rows_must_be_wrong_is_let_be(house: House) -> None:
+    ids = [uuid4() for _ in range(21)]
+    for id_ in ids:
+        await house.storage.put_bytes(keys.source(house.org.id, id_), b"bytes", "video/mp4")
+    age(house, 48)
+    with capture_logs() as said:
+        await walk_through(house.context)
+    assert [await house.objects(id_) for id_ in ids] == [["source.bin"]] * 21
+    lines = [line for line in said if "too many" in line["event"]]
+    assert [(line["log_level"], line["loose"]) for line in lines] == [("error", 21)]
+
+
+async def test_the_first_round_is_not_made_at_once(house: House) -> None:
+    nobody = uuid4()
+    await house.storage.put_bytes(keys.source(house.org.id, nobody), b"bytes", "video/mp4")
+    age(house, 48)
+    rounds = StoreRounds(house.context, every_s=24 * FIRST_S)
+    for _ in range(2):
+        await rounds.round()
+    assert await house.objects(nobody) == ["source.bin"]
+
+
+async def test_a_running_worker_makes_rounds_of_the_store(house: House) -> None:
+    nobody = uuid4()
+    await house.storage.put_bytes(keys.source(house.org.id, nobody), b"bytes", "video/mp4")
+    age(house, 48)
+    async with house.working(pace=replace(FAST, store_s=0.2)):
+        await eventually(lambda: house.objects(nobody), [].__eq__)
