@@ -14,6 +14,7 @@ from api.settings import SettingError, Settings, make_data_dir, secret_key
 from media.binaries import Binaries, BinaryMissing, describe, find_binaries
 from media.isolation import attempt
 from media.storage import StorageError
+from media.transcribe import unavailable
 from models.database import Database
 from models.migrate import newest, present
 
@@ -37,7 +38,14 @@ async def doctor(settings: Settings, *, mend: bool = False) -> int:
     """
     if mend:
         await _mend_store(settings)
-    checks: list[Callable[[Settings], Awaitable[list[Finding]]]] = [_database, _store, _disk, _programs, _secret]
+    checks: list[Callable[[Settings], Awaitable[list[Finding]]]] = [
+        _database,
+        _store,
+        _disk,
+        _programs,
+        _captions,
+        _secret,
+    ]
     findings = [finding for check in checks for finding in await check(settings)]
     for finding in findings:
         print(f"{'ok  ' if not finding.remedy else 'BAD '} {finding.part:<10} {finding.found}")
@@ -130,6 +138,14 @@ def _walls(settings: Settings, binaries: Binaries) -> list[Finding]:
     return [Finding("isolation", "each ffmpeg in namespaces of its own, without network")]
 
 
+async def _captions(settings: Settings) -> list[Finding]:
+    """A fault only where a model is named: else captions are what people send."""
+    why = unavailable(settings.captions_model)
+    if settings.captions_model is None:
+        return [Finding("captions", f"none are made here: {why}")]
+    return [Finding("captions", str(settings.captions_model), why)]
+
+
 async def _disk(settings: Settings) -> list[Finding]:
     try:
         make_data_dir(settings)
@@ -145,3 +161,13 @@ async def _secret(settings: Settings) -> list[Finding]:
     if not settings.secret_key and not settings.embedded_database:
         return [Finding("secret", "made in the data folder", "Set SHOWME_SECRET_KEY, the same on every machine.")]
     return [Finding("secret", "set" if settings.secret_key else "kept in the data folder")]
+
+
+CHECKS: tuple[Callable[[Settings], Awaitable[list[Finding]]], ...] = (
+    _database,
+    _store,
+    _disk,
+    _programs,
+    _captions,
+    _secret,
+)

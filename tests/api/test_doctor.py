@@ -20,7 +20,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> str:
 async def test_a_house_in_order_is_well(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert await doctor(replace(settings, secret_key="x" * 40)) == 0
     said = lines(capsys)
-    for part in ("schema", "role", "clock", "store", "ffmpeg", "ffprobe", "isolation", "disk", "secret"):
+    for part in ("schema", "role", "clock", "store", "ffmpeg", "ffprobe", "isolation", "captions", "disk", "secret"):
         assert f"ok   {part}" in said
     assert "All is well." in said
 
@@ -106,3 +106,12 @@ async def test_it_names_a_data_folder_that_cannot_be_used(capsys: pytest.Capture
     assert "BAD  disk       the data folder cannot be used" in said
     assert "-> SHOWME_DATA_DIR: /proc/showme cannot be used: " in said
     assert "ok   secret" in said
+
+
+async def test_it_names_what_a_model_for_captions_lacks(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await doctor(replace(settings, secret_key="x" * 40, captions_model=tmp_path)) == 1
+    said = lines(capsys)
+    assert f"BAD  captions   {tmp_path}" in said
+    assert "has no model.bin" in said
