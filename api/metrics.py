@@ -42,7 +42,7 @@ from models.database import Database, ping
 from models.errors import NotFoundError, UnauthenticatedError, UnavailableError
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-QUEUES = ("quick", "long", "mail")
+QUEUES = ("quick", "first", "long", "mail")
 NOWHERE = "unmatched"
 ASK_S = 5.0  # Prometheus waits for ten seconds: a database that is silent must not make the page so
 log = structlog.get_logger()

@@ -197,7 +197,9 @@ def _missing_ms(header: Json, packets: Packets) -> int:
     missing = [end_s - packets.track(index).end_s for index, end_s in claims.items() if end_s]
     if not missing:
         tracks = packets.tracks.values()
-        there_s = max((track.end_s for track in tracks), default=0.0) - min((t.start_s for t in tracks), default=0.0)
+        # Some containers say how long it is, and some, whose clock begins late, when it ends.
+        end_s = max((track.end_s for track in tracks), default=0.0)
+        there_s = max(end_s, end_s - min((track.start_s for track in tracks), default=0.0))
         missing = [_float(header.get("format", {}).get("duration")) - there_s]
     return round(max(missing) * 1000)
 

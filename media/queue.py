@@ -11,7 +11,7 @@ from structlog.contextvars import get_contextvars
 from media import traces, turns
 from models.base import now
 
-Queue = Literal["quick", "long", "mail"]
+Queue = Literal["quick", "first", "long", "mail"]
 """`quick` never waits behind `long`: each has its own slots in every worker. `media.turns` orders the long one."""
 
 _DEFER = text("""
@@ -50,7 +50,7 @@ async def defer(
         args[traces.TRACEPARENT] = trace
     await session.flush()
     priority = 0
-    if queue == "long":
+    if queue in ("first", "long"):
         cost = await _cost_s(session, task, ids.get("asset_id"))
         args[turns.COST], priority = str(cost), turns.priority_of(task, now(), cost)
     keys = {"queue": queue, "task": task, "priority": priority, "lock": lock, "at": at}

@@ -96,7 +96,9 @@ class _House:
         rounds = StoreRounds(context, every_s=pace.store_s)
         work = {
             "quick": self._loop(app, ["quick", "mail"], self.quick_slots, pace.quick_grace_s),
-            "long": self._loop(app, ["long"], self.long_slots, 0.0),
+            # What nothing plays without waits behind no ladder: there is a slot that takes nothing else.
+            "first": self._loop(app, ["first"], 1, 0.0),
+            "long": self._loop(app, ["first", "long"], self.long_slots, 0.0),
             "reaper": alone(context.database, "reaper", pace.reap_s, reaper.round),
             "sweeps": alone(context.database, "sweeps", pace.sweep_s, sweeper.round),
             "store": alone(context.database, "store", min(60.0, pace.store_s), rounds.round),

@@ -59,6 +59,7 @@ RECIPES: dict[str, list[str]] = {
     "wide_pixels.mp4": [*PICTURE, *H264, "-vf", "setsar=2"],
     "irregular.mp4": [*PICTURE, *SOUND, *H264, *AAC, "-vf", "select='mod(n,7)*mod(n,5)'", "-fps_mode", "vfr"],
     "late_picture.mp4": ["-itsoffset", "0.7", *PICTURE, *SOUND, *H264, *AAC],
+    "late_clock.mkv": [*PICTURE, *SOUND, *H264, *AAC, "-output_ts_offset", "100"],
     "interlaced.mp4": [*PICTURE, *H264, "-vf", "setfield=tff", "-flags", "+ilme+ildct"],
     "open_gop.mp4": [*PICTURE, "-c:v", "libx264", "-g", "12", "-bf", "3", "-x264-params", "open-gop=1:keyint_min=1"],
     "counted.mp4": ["-f", "lavfi", "-i", COUNTED, "-f", "lavfi", "-i", BEEPS, *H264, "-crf", "10", "-g", "50", *AAC],

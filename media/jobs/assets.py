@@ -23,7 +23,7 @@ from models.submission import asset_failed
 
 QUEUES: dict[str, queue.Queue] = {
     "process_asset": "quick",
-    "transcode_asset": "long",
+    "transcode_asset": "first",
     "make_ladder": "long",
     "cut_clip": "long",
     "make_captions": "long",

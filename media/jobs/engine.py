@@ -23,7 +23,7 @@ from media.jobs.context import WorkerContext
 from media.jobs.tasks import TASKS
 from media.jobs.trying import Strategy, Task, attempt
 
-FAIR = ("long",)
+FAIR = (("long",), ("first",), ("first", "long"))
 PATIENCE = 2
 POOL_TIMEOUT_S = 4.0
 RECONNECT_S = 1.0
@@ -71,8 +71,8 @@ class Jobs(JobManager):
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
         """Take the job whose turn it is, if there is one."""
         try:
-            if queues is not None and tuple(queues) == FAIR:
-                return await self._fetch_fairly(FAIR, worker_id)
+            if queues is not None and (asked := tuple(queues)) in FAIR:
+                return await self._fetch_fairly(asked, worker_id)
             return await super().fetch_job(queues, worker_id)
         except UniqueViolation:  # two workers took jobs of one lock in the same moment: the other has it
             return None
@@ -147,7 +147,7 @@ def make_pool(database_url: str) -> AsyncConnectionPool:
     return AsyncConnectionPool(
         conninfo(database_url),
         min_size=1,
-        max_size=4,
+        max_size=5,
         timeout=POOL_TIMEOUT_S,
         open=False,
         check=AsyncConnectionPool.check_connection,

@@ -20,6 +20,7 @@ from media.problems import MediaProblem
 from media.voice import as_video
 from models.asset import Upload
 from models.challenge import Prompt
+from models.take import Response
 
 
 async def process_asset(context: WorkerContext, org_id: UUID, asset_id: UUID) -> None:
@@ -36,11 +37,12 @@ async def process_asset(context: WorkerContext, org_id: UUID, asset_id: UUID) ->
         source = folder / "source.bin"
         await _fetch(context, org_id, asset_id, source, terms.sha256)
         probe = await _probe(context, source, terms)
+        await _know(context, org_id, asset_id, probe)
         made = None if probe.is_voice else await copy_playable(source, probe, folder, context.tools)
         if made is not None:
             await publish_playable(context, org_id, asset_id, probe, made)
             return
-    await _hand_over(context, org_id, asset_id, probe)
+    await _hand_over(context, org_id, asset_id)
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,16 @@ class _Terms:
 
 
 async def _terms(session: AsyncSession, asset_id: UUID) -> _Terms:
-    query = (
-        select(Upload.sha256, Prompt.max_duration_ms, func.coalesce(Prompt.audio_allowed, false()))
-        .outerjoin(Prompt, (Prompt.org_id == Upload.org_id) & (Prompt.id == Upload.prompt_id))
-        .where(Upload.org_id == session.info["org_id"], Upload.asset_id == asset_id)
-    )
-    found = (await session.execute(query)).first()
-    return _Terms(*found) if found else _Terms()
+    """The strictest of all prompts it answers, and of the one it was announced for."""
+    org_id = session.info["org_id"]
+    upload = (Upload.org_id == org_id) & (Upload.asset_id == asset_id)
+    announced = select(Upload.prompt_id).where(upload)
+    answered = select(Response.prompt_id).where(Response.org_id == org_id, Response.asset_id == asset_id)
+    prompts = select(
+        func.min(Prompt.max_duration_ms), func.coalesce(func.bool_and(Prompt.audio_allowed), false())
+    ).where(Prompt.org_id == org_id, Prompt.id.in_(announced.union(answered)))
+    sha256 = await session.scalar(select(Upload.sha256).where(upload))
+    return _Terms(sha256, *(await session.execute(prompts)).one())
 
 
 async def _probe(context: WorkerContext, source: Path, terms: _Terms) -> Probe:
@@ -70,6 +75,11 @@ async def _probe(context: WorkerContext, source: Path, terms: _Terms) -> Probe:
         if problem.code != NO_PICTURE or not terms.audio_allowed:
             raise
         probe = as_video(await probe_voice(source, binaries=context.tools.binaries, limits=context.limits))
+    _check_asked(probe, terms)
+    return probe
+
+
+def _check_asked(probe: Probe, terms: _Terms) -> None:
     code = refusal(
         duration_ms=probe.duration_ms,
         audio_only=probe.is_voice,
@@ -78,7 +88,6 @@ async def _probe(context: WorkerContext, source: Path, terms: _Terms) -> Probe:
     )
     if code:
         raise MediaProblem(code, f"{probe.duration_ms} ms, {terms.max_duration_ms} are allowed")
-    return probe
 
 
 async def _fetch(context: WorkerContext, org_id: UUID, asset_id: UUID, source: Path, claimed: str | None) -> None:
@@ -93,10 +102,18 @@ async def _fetch(context: WorkerContext, org_id: UUID, asset_id: UUID, source: P
         raise MediaProblem("checksum_mismatch", f"{claimed} was sent, {sha256} is here")
 
 
-async def _hand_over(context: WorkerContext, org_id: UUID, asset_id: UUID, probe: Probe) -> None:
+async def _know(context: WorkerContext, org_id: UUID, asset_id: UUID, probe: Probe) -> None:
+    """Write down what it is; what was asked of it meanwhile is asked now, and what is asked later finds this."""
     async with context.tenant(org_id) as session:
         asset = await still(session, asset_id, "processing")
         if asset is not None:
+            _check_asked(probe, await _terms(session, asset_id))
             know(asset, probe)
             asset.audio_only = probe.is_voice
+
+
+async def _hand_over(context: WorkerContext, org_id: UUID, asset_id: UUID) -> None:
+    async with context.tenant(org_id) as session:
+        asset = await still(session, asset_id, "processing")
+        if asset is not None:
             await order(session, "transcode_asset", asset_id)

@@ -22,7 +22,7 @@ TASKS = {
     task.name: task
     for task in (
         Task("process_asset", "quick", "asset_id", process_asset, assets.fail),
-        Task("transcode_asset", "long", "asset_id", transcode_asset, assets.fail),
+        Task("transcode_asset", "first", "asset_id", transcode_asset, assets.fail),
         Task("make_ladder", "long", "asset_id", make_ladder, assets.fail),
         Task("cut_clip", "long", "asset_id", cut_clip.cut_clip, cut_clip.fail),
         Task("make_captions", "long", "asset_id", make_captions.make_captions, make_captions.fail),

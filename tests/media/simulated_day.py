@@ -111,7 +111,7 @@ class Queue:
         )
 
     async def fetch(self) -> Job | None:
-        return await self._jobs.fetch_job(["long"], self._worker_id)
+        return await self._jobs.fetch_job(["first", "long"], self._worker_id)
 
     async def done(self, job: Job) -> None:
         await self._connector.execute_query_async(DONE, id=job.id)

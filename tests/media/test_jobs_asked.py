@@ -6,14 +6,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from api.embedded import EmbeddedPostgres, Urls
 from media.jobs.process_asset import process_asset
 from media.jobs.transcode_asset import transcode_asset
 from media.problems import PROBLEMS
 from models.challenge import Prompt
+from models.take import Response
 from tests.factories.jobs import House, a_house, folder_store, own_database
-from tests.factories.takes import make_story
+from tests.factories.takes import make_story, make_take
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,20 @@ async def test_a_voice_where_none_is_asked_for_is_no_video(house: House) -> None
         await house.drain()
         asset = await house.asset(id_)
         assert (asset.state, asset.problem_code, asset.audio_only) == ("failed", "no_video_track", False)
+
+
+async def test_what_answers_another_prompt_than_it_was_announced_for_keeps_to_the_stricter(house: House) -> None:
+    story = await make_story(house.org, prompts=2)
+    async with house.database.tenant(house.org.id) as session:
+        (await session.get_one(Prompt, (house.org.id, story.prompts[1]))).audio_allowed = True
+    id_ = await house.upload("audio.m4a", prompt_id=story.prompts[1])
+    take_id = await make_take(story, "draft")
+    async with house.database.tenant(house.org.id) as session:
+        query = select(Response).where(Response.org_id == house.org.id, Response.take_id == take_id)
+        (await session.scalars(query.where(Response.prompt_id == story.prompts[0]))).one().asset_id = id_
+    await house.drain()
+    asset = await house.asset(id_)
+    assert (asset.state, asset.problem_code) == ("failed", "no_video_track")
 
 
 async def test_a_video_is_as_welcome_where_a_voice_would_do(house: House) -> None:

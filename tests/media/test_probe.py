@@ -78,6 +78,12 @@ async def test_a_picture_that_starts_after_the_sound_is_late_by_so_much() -> Non
     assert abs(found.duration_ms - 2700) < 50
 
 
+async def test_a_clock_that_begins_late_hides_no_missing_end() -> None:
+    found = await facts("late_clock.mkv")
+    assert abs(found.duration_ms - 2000) < 50
+    assert (found.start_ms < 50, found.frames) == (True, 50)
+
+
 async def test_groups_that_refer_to_the_one_before_are_open() -> None:
     assert not (await facts("open_gop.mp4")).closed_gops
     assert (await facts("plain.mp4")).closed_gops

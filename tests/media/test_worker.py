@@ -67,7 +67,7 @@ async def test_a_running_worker_makes_an_upload_ready(house: House) -> None:
 async def test_a_job_starts_at_once_and_says_so_under_its_request(house: House) -> None:
     with capture_logs(processors=[merge_contextvars]) as said:
         async with house.working():
-            await eventually(lambda: house.sql("SELECT count(*) FROM procrastinate_workers"), (2).__eq__)
+            await eventually(lambda: house.sql("SELECT count(*) FROM procrastinate_workers"), (3).__eq__)
             id_ = await house.upload("text.mp4")
             await eventually(lambda: house.state(id_), {"failed"}.__contains__)
     lines = [line for line in said if line.get("task") == "process_asset"]
@@ -87,6 +87,20 @@ async def test_a_quick_job_starts_while_every_long_slot_is_taken(house: House) -
         await asyncio.wait_for(gate.waiting.wait(), 30)
         await house.order("process_asset", quick)
         await eventually(lambda: house.state(quick), {"playable"}.__contains__)
+        assert await house.state(busy) == "playable"
+        gate.opened.set()
+
+
+async def test_what_nothing_plays_without_starts_while_every_long_slot_is_taken(house: House) -> None:
+    gate, context = gated(house)
+    busy = await house.upload("plain.mp4")
+    await process_asset(house.context, house.org.id, busy)
+    await house.sql("DELETE FROM procrastinate_jobs WHERE task_name = 'process_asset'")
+    gate.gated = {str(busy)}
+    async with house.working(context, long_slots=1):
+        await asyncio.wait_for(gate.waiting.wait(), 30)
+        first = await house.upload("hevc.mp4")
+        await eventually(lambda: house.state(first), {"playable"}.__contains__)
         assert await house.state(busy) == "playable"
         gate.opened.set()
 
@@ -148,7 +162,7 @@ async def test_a_worker_outlives_the_loss_of_its_connections(house: House) -> No
 async def test_a_worker_outlives_a_database_that_is_away_for_a_while(house: House, own_urls: Urls) -> None:
     with capture_logs() as said:
         async with house.working():
-            await eventually(lambda: house.sql("SELECT count(*) FROM procrastinate_workers"), (2).__eq__)
+            await eventually(lambda: house.sql("SELECT count(*) FROM procrastinate_workers"), (3).__eq__)
             await _let_in(own_urls, allowed=False)
             try:
                 await eventually(lambda: _count(said, "the queue was lost, trying again"), bool)
