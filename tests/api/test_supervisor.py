@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,8 +11,7 @@ from typing import Any
 import pytest
 
 from api.supervisor import Pace
-
-DEADLINE_S = 30
+from tests.factories.postgres import DEADLINE_S, exists, wait_until
 
 # The supervisor of a test: what it logs goes to stdout, one JSON object a line.
 PROGRAM = """
@@ -113,21 +111,6 @@ def lines(path: Path) -> list[str]:
 
 def started(path: Path) -> list[int]:
     return [int(line.split()[1]) for line in lines(path) if line.startswith("started")]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not become so in time"
-        time.sleep(0.01)
-
-
-def exists(pid: int) -> bool:
-    """Zombies do not count: where nobody reaps orphans they stay for ever."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes() != b""
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_pauses_double_up_to_the_longest_and_begin_anew_after_a_healthy_life() -> None:
