@@ -61,12 +61,14 @@ def rendition_index(
         left_s = lasts_s - sum(segment.duration_s for segment in segments[:-1])
         segments = (*segments[:-1], msgspec.structs.replace(segments[-1], duration_s=round(max(left_s, 0.001), 6)))
     total_s = sum(segment.duration_s for segment in segments)
+    average = _bandwidth(sum(segment.length for segment in segments), total_s)
     return RenditionIndex(
         init_length=int(start.group(1)),
         segments=segments,
         codecs=_avc_codecs(init[: int(start.group(1))]) if picture else AUDIO_CODECS,
-        average_bandwidth=_bandwidth(sum(segment.length for segment in segments), total_s),
-        peak_bandwidth=max(_bandwidth(segment.length, segment.duration_s) for segment in segments),
+        average_bandwidth=average,
+        # At least the average: of a last sliver less is counted than it has.
+        peak_bandwidth=max(average, *(_bandwidth(segment.length, segment.duration_s) for segment in segments)),
         width=picture.width if picture else None,
         height=picture.height if picture else None,
         frame_rate=picture.frame_rate if picture else None,

@@ -43,6 +43,12 @@ def sound() -> RenditionIndex:
     return rendition_index(WRITTEN.replace("720p", "audio"), INIT)
 
 
+def test_the_peak_is_never_below_the_average_however_short_the_last_segment_is() -> None:
+    steady = WRITTEN.replace("2.000000", "0.021000").replace("100000@", "2635@")
+    index = rendition_index(steady, INIT, PICTURE)
+    assert index.peak_bandwidth >= index.average_bandwidth >= 1_000_000
+
+
 def test_an_index_holds_the_byte_ranges_and_what_a_master_says() -> None:
     assert video() == RenditionIndex(
         init_length=829,
