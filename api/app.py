@@ -28,6 +28,7 @@ from api.metrics import Metered, count_unmatched, get_metrics
 from api.moments.routes import routes as moment_routes
 from api.openapi.routes import DocumentPlugin, PagePlugin, ProblemsPlugin, cached
 from api.openapi.routes import routes as document_routes
+from api.org.routes import routes as org_routes
 from api.parts import Parts
 from api.people.routes import routes as people_routes
 from api.problems import HANDLERS

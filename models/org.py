@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import false, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -12,6 +12,12 @@ from models.ids import new_id
 
 
 class Org(Base):
+    """Beside who it is, what it asks of critiques and how soon it promises them.
+
+    `feedback_promise_h`: hours from a take to its published critique. `escalate_after_h`: hours past the promise until
+    somebody else hears of it; `remind_before_h`: how long before it is due a person is reminded. 0 is never.
+    """
+
     __tablename__ = "org"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -19,6 +25,13 @@ class Org(Base):
     name: Mapped[str]
     time_zone: Mapped[str] = mapped_column(default="UTC", server_default="UTC")
     created_at: Mapped[datetime] = mapped_column(default=now)
+    require_strength: Mapped[bool] = mapped_column(default=False, server_default=false())
+    require_next_step: Mapped[bool] = mapped_column(default=False, server_default=false())
+    blind_reviews: Mapped[bool] = mapped_column(default=False, server_default=false())
+    feedback_promise_h: Mapped[int] = mapped_column(default=72, server_default="72")
+    escalate_after_h: Mapped[int] = mapped_column(default=48, server_default="48")
+    remind_before_h: Mapped[int] = mapped_column(default=24, server_default="24")
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
 
 
 async def hold_org(session: AsyncSession, org_id: UUID) -> None:
