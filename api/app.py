@@ -50,6 +50,7 @@ WARM_AFTER_S = 15
 
 V1_ROUTES = [
     *account_routes,
+    *org_routes,
     *people_routes,
     *team_routes,
     *skill_routes,
