@@ -47,7 +47,7 @@ test-captions: dev
 # Uppy and hls.js, as npm has them, in Chromium: needs it and node, which are no Python packages.
 test-web: dev tests/web/node_modules/.ready
 	@npm --prefix tests/web run --silent build
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -p tests.web.fixtures tests/web/uploads_in_chromium.py tests/web/playback_in_chromium.py tests/web/captions_in_chromium.py $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -p tests.web.fixtures tests/web/uploads_in_chromium.py tests/web/playback_in_chromium.py tests/web/captions_in_chromium.py tests/web/growing_in_chromium.py $(ARGS)
 
 tests/web/node_modules/.ready: tests/web/package.json tests/web/package-lock.json
 	@npm --prefix tests/web ci --ignore-scripts --no-audit --no-fund --silent

@@ -40,7 +40,8 @@ class Made:
 class Plan:
     """`there`: rungs that were made earlier, with whose keyframes all must line up; none where the top is copied.
 
-    `all_rungs` is what is made anew, with the sound, should that not be possible.
+    `all_rungs` is what is made anew, with the sound, should that not be possible. `growing`: somebody watches how far
+    it is (`media.growing`).
     """
 
     rungs: tuple[Rung, ...]
@@ -49,6 +50,7 @@ class Plan:
     there: tuple[Rendition, ...] = ()
     all_rungs: tuple[Rung, ...] = ()
     still: Still | None = None
+    growing: bool = False
 
     def encoded(self) -> "Plan":
         return replace(self, rungs=_encoded(self.rungs))
@@ -115,7 +117,7 @@ async def together(work: Work, plan: Plan, progress: Progress | None = None) -> 
     argv = commands.ladder(
         work.source,
         work.probe,
-        Ladder(plan.rungs, plan.gain_db, work.tools.threads, sound=plan.sound, still=plan.still),
+        Ladder(plan.rungs, plan.gain_db, work.tools.threads, sound=plan.sound, still=plan.still, growing=plan.growing),
     )
     await work.run(argv, progress=progress)
     made = [await _read(work, rung.name, rung) for rung in plan.rungs]

@@ -71,6 +71,22 @@ def audio(org_id: UUID, asset_id: UUID) -> str:
     return asset_prefix(org_id, asset_id) + "audio.m4s"
 
 
+def pieces_prefix(org_id: UUID, asset_id: UUID) -> str:
+    return asset_prefix(org_id, asset_id) + "pieces/"
+
+
+def piece(org_id: UUID, asset_id: UUID, rendition: str, number: int | None = None) -> str:
+    """Name one segment of a rendition that plays while it is being made; without a number, what a player reads first.
+
+    Raises:
+        ValueError: `rendition` is not a plain name such as `360`.
+    """
+    if not _NAME.fullmatch(rendition):
+        raise ValueError(f"{rendition[:80]!r} is not the name of a rendition.")
+    name = "init" if number is None else f"{number:05}"
+    return f"{pieces_prefix(org_id, asset_id)}{rendition}/{name}.m4s"
+
+
 def progressive(org_id: UUID, asset_id: UUID) -> str:
     return asset_prefix(org_id, asset_id) + "720.mp4"
 
@@ -93,3 +109,14 @@ def waveform(org_id: UUID, asset_id: UUID) -> str:
 
 def caption(org_id: UUID, asset_id: UUID, caption_id: UUID) -> str:
     return f"{asset_prefix(org_id, asset_id)}captions/{caption_id}.vtt"
+
+
+def file(org_id: UUID, asset_id: UUID, ending: str) -> str:
+    """Name an attachment that is a file, as it is served.
+
+    Raises:
+        ValueError: `ending` is not a plain one such as `pdf`.
+    """
+    if not _NAME.fullmatch(ending):
+        raise ValueError(f"{ending[:80]!r} is not the ending of a file.")
+    return f"{asset_prefix(org_id, asset_id)}file.{ending}"

@@ -1,22 +1,29 @@
 """From an upload to what is served, in a local folder: playable at once, then the ladder. Each output is checked."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from media import climb, commands, ladder, voice
+from media import climb, commands, growing, ladder, voice
 from media.binaries import Tools
-from media.checks import expect
+from media.checks import expect, same_rhythm
 from media.climb import Plan, Rendition
 from media.facts import Probe
-from media.ladder import How, Rung, Tiles, playable_streams, rungs, tiles
+from media.ladder import How, Rung, Streams, Tiles, playable_streams, rungs, tiles
+from media.packets import scan
 from media.playlists import AUDIO
 from media.problems import MediaProblem
 from media.sound import Sound, measure
-from media.workshop import MIB, Progress, Work, another_way, existing, probe_output
+from media.workshop import MIB, Progress, Work, another_way, both, existing, probe_output
+
+Tries = tuple[tuple[float, bool], ...]
+"""From which second on a poster is looked for, and whether among keyframes only, one try after the other."""
+USUAL: Tries = ((1.0, True), (0.0, True), (0.0, False))
+EARLY: Tries = ((1.0, False), (0.0, False))
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +38,17 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     how: How
     renditions: tuple[Rendition, ...] = ()
     sound: Sound | None = None
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is of a first rung and its sound while the rest is being made. The poster comes later, or never."""
+
+    renditions: tuple[Rendition, ...]
+    sound: Sound
+    poster: Path | None
+
+
+Show = Callable[[Start], Coroutine[Any, Any, None]]
 
 
 class Mp4(msgspec.Struct, frozen=True):
@@ -98,17 +116,65 @@ async def copy_playable(source: Path, probe: Probe, folder: Path, tools: Tools) 
     streams = playable_streams(probe)
     if streams.video == "copy":
         with another_way():  # an odd edit list, a bitstream that only decoding can mend
-            argv = commands.remux(source, probe, streams, "playable.mp4")
-            await work.run(argv, file_bytes=2 * probe.size_bytes + 16 * MIB)
-            return await _proven(work, "copy")
+            # The same pictures are in both, so the poster need not wait for the copy.
+            facts, poster = await both(_copied(work, streams), make_poster(source, probe, folder, tools))
+            return Made(playable=work.folder / "playable.mp4", poster=poster, facts=facts, how="copy")
     return None
 
 
-async def make_first(source: Path, probe: Probe, folder: Path, tools: Tools, progress: Progress | None = None) -> Made:
-    """The smallest rung and the sound, and of these `playable.mp4`: the ladder adds to them, and nothing is lost."""
-    work = Work(source, probe, folder, tools)
+async def _copied(work: Work, streams: Streams) -> Probe:
+    argv = commands.remux(work.source, work.probe, streams, "playable.mp4")
+    await work.run(argv, file_bytes=2 * work.probe.size_bytes + 16 * MIB)
+    return await _proven(work)
+
+
+async def make_first(
+    source: Path,
+    probe: Probe,
+    folder: Path,
+    tools: Tools,
+    progress: Progress | None = None,
+    show: Show | None = None,
+) -> Made:
+    """The smallest rung and the sound, and of these `playable.mp4`: the ladder adds to them, and nothing is lost.
+
+    `show` hears of what plays already, each time there is more.
+    """
+    work, rung = Work(source, probe, folder, tools), ladder.first_rung(probe)
     sound = await measure(work)
-    return await _make_first(work, Plan((ladder.first_rung(probe),), sound=True), sound, progress)
+    plan = Plan((rung,), sound=True, growing=show is not None)
+    if show is None:
+        return await _make_first(work, plan, sound, progress)
+    async with growing.followed(work, rung, _shown(work, sound, show)):
+        made = await _climb_first(work, plan, sound, progress)
+    return await _finish_first(work, made, sound)
+
+
+def _shown(work: Work, sound: Sound, show: Show) -> growing.Tell:
+    """It plays before it has its poster, which is made meanwhile."""
+    poster: Path | None = None
+    tried = False
+
+    async def tell(grown: growing.Grown) -> None:
+        nonlocal poster, tried
+        start = Start(renditions=grown, sound=sound, poster=poster)
+        if tried:
+            return await show(start)
+        tried, (_, poster) = True, await both(show(start), _early_poster(work, grown[0]))
+        return await show(msgspec.structs.replace(start, poster=poster)) if poster else None
+
+    return tell
+
+
+async def _early_poster(work: Work, rung: Rendition) -> Path | None:
+    """Of the first second, of which any picture will do: there is one keyframe yet."""
+    facts = msgspec.structs.replace(
+        work.probe, video_index=0, width=rung.width or work.probe.width, height=rung.height or work.probe.height
+    )
+    try:
+        return await make_poster(rung.path, facts, work.folder, work.tools, tries=EARLY)
+    except MediaProblem:
+        return None
 
 
 async def make_voice(source: Path, probe: Probe, folder: Path, tools: Tools, progress: Progress | None = None) -> Made:
@@ -120,25 +186,32 @@ async def make_voice(source: Path, probe: Probe, folder: Path, tools: Tools, pro
 
 
 async def _make_first(work: Work, plan: Plan, sound: Sound, progress: Progress | None) -> Made:
+    return await _finish_first(work, await _climb_first(work, plan, sound, progress), sound)
+
+
+async def _climb_first(work: Work, plan: Plan, sound: Sound, progress: Progress | None) -> tuple[Rendition, ...]:
     made = await climb.together(work, replace(plan, gain_db=sound.gain_db), progress)
-    renditions = tuple(one.rendition for one in made)
+    return tuple(one.rendition for one in made)
+
+
+async def _finish_first(work: Work, renditions: tuple[Rendition, ...], sound: Sound) -> Made:
     await _mux(work, renditions[0], renditions, "playable.mp4")
-    return msgspec.structs.replace(await _proven(work, "encode"), renditions=renditions, sound=sound)
-
-
-async def _proven(work: Work, how: How) -> Made:
-    playable = work.folder / "playable.mp4"
-    facts = await probe_output(playable, work.tools)
-    expect(facts, duration_ms=work.probe.duration_ms, sound=work.probe.audio is not None)
+    playable, facts = work.folder / "playable.mp4", await _proven(work)
     poster = await make_poster(playable, facts, work.folder, work.tools)
-    return Made(playable=playable, poster=poster, facts=facts, how=how)
+    return Made(playable=playable, poster=poster, facts=facts, how="encode", renditions=renditions, sound=sound)
 
 
-async def make_poster(video: Path, facts: Probe, folder: Path, tools: Tools) -> Path:
+async def _proven(work: Work) -> Probe:
+    facts = await probe_output(work.folder / "playable.mp4", work.tools)
+    expect(facts, duration_ms=work.probe.duration_ms, sound=work.probe.audio is not None)
+    return facts
+
+
+async def make_poster(video: Path, facts: Probe, folder: Path, tools: Tools, *, tries: Tries = USUAL) -> Path:
     """`poster.jpg`: a keyframe after the first second, else the first, else any picture that decodes."""
     work = Work(video, facts, folder, tools)
     output = folder / "poster.jpg"
-    for at_s, keyframes_only in ((1.0, True), (0.0, True), (0.0, False)):
+    for at_s, keyframes_only in tries:
         output.unlink(missing_ok=True)
         with another_way():
             await work.run(commands.poster(video, facts, output.name, at_s=at_s, keyframes_only=keyframes_only))
@@ -161,7 +234,7 @@ async def make_ladder(
     work = Work(source, probe, folder, tools)
     wanted = wanted or Wanted(names=frozenset(ladder.planned(probe, "copy", data_saver=False)), how="copy")
     sound = wanted.sound or await measure(work)
-    climbed = await climb.climb(work, _plan(probe, wanted, sound), progress)
+    climbed = await climb.climb(work, await _plan(work, wanted, sound), progress)
     renditions = tuple(one.rendition for one in climbed.made)
     here = (*renditions, *(one for one in wanted.there if one.name not in {made.name for made in renditions}))
     failed = dict(climbed.failed)
@@ -177,12 +250,26 @@ async def make_ladder(
     )
 
 
-def _plan(probe: Probe, wanted: Wanted, sound: Sound) -> Plan:
+async def _plan(work: Work, wanted: Wanted, sound: Sound) -> Plan:
     there = tuple(one for one in wanted.there if one.name != AUDIO)
-    every = rungs(probe, may_copy=wanted.how == "copy" and not there)
+    may_copy = wanted.how == "copy" and (not there or await _follow_source(work, there[-1]))
+    every = rungs(work.probe, may_copy=may_copy)
     missing = tuple(rung for rung in every if rung.plain in wanted.names)
+    if missing and there and every[0].how == "copy" and missing[0] != every[0]:
+        missing = (every[0], *missing)  # copied once more, for next to nothing, for the others to be cut as it is
+    still = None
+    if missing and work.probe.is_voice:
+        still = await asyncio.to_thread(voice.draw, sound.waveform, work.probe, work.folder)
     needs_sound = AUDIO in wanted.names
-    return Plan(missing, sound=needs_sound, gain_db=sound.gain_db, there=there, all_rungs=every)
+    return Plan(missing, sound=needs_sound, gain_db=sound.gain_db, there=there, all_rungs=every, still=still)
+
+
+async def _follow_source(work: Work, there: Rendition) -> bool:
+    """Tell whether a rung made earlier has its keyframes where the source has them: those beside it must, then."""
+    if not (ladder.copyable(work.probe) and there.path.exists() and work.source.exists()):
+        return False
+    source = (await scan(work.source, work.tools.binaries)).track(work.probe.video_index)
+    return same_rhythm(source.keyframes, (await climb.track_of(work, there)).keyframes)
 
 
 async def _make_files(
@@ -207,6 +294,13 @@ async def _make_file(work: Work, rung: Rung, here: Sequence[Rendition], *, data_
     path = work.folder / f"{rung.name}.mp4"
     await _mux(work, next(one for one in here if one.name == rung.name), here, path.name)
     return Mp4(rung.name, path, await probe_output(path, work.tools), data_saver)
+
+
+async def make_first_again(work: Work, rung: str, here: Sequence[Rendition]) -> Mp4:
+    """`playable.mp4` of what there is of the ladder, where the one that was made first is not there any more."""
+    await _mux(work, next(one for one in here if one.name == rung), here, "playable.mp4")
+    path = work.folder / "playable.mp4"
+    return Mp4("playable", path, await probe_output(path, work.tools))
 
 
 async def _mux(work: Work, video: Rendition, here: Sequence[Rendition], name: str) -> None:

@@ -22,8 +22,12 @@ class Segment(msgspec.Struct, frozen=True, array_like=True):
     length: int
 
 
-class RenditionIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """The byte ranges of one single-file rendition, and what a master playlist says of it. Bandwidths in bits/s."""
+class RenditionIndex(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The byte ranges of one single-file rendition, and what a master playlist says of it. Bandwidths in bits/s.
+
+    One that is `growing` has its segments so far, each of which is an object of its own. When it is whole, players
+    whose URLs end by `pieces_until` (seconds since the epoch) may have begun with these, and go on with them.
+    """
 
     init_length: int
     segments: tuple[Segment, ...]
@@ -33,6 +37,8 @@ class RenditionIndex(msgspec.Struct, frozen=True, kw_only=True):
     width: int | None = None
     height: int | None = None
     frame_rate: float | None = None
+    growing: bool = False
+    pieces_until: int | None = None
 
     @property
     def duration_ms(self) -> int:
@@ -46,15 +52,21 @@ class Picture(msgspec.Struct, frozen=True):
 
 
 def rendition_index(
-    playlist: str, init: bytes, picture: Picture | None = None, *, lasts_s: float | None = None
+    playlist: str,
+    init: bytes,
+    picture: Picture | None = None,
+    *,
+    lasts_s: float | None = None,
+    growing: bool = False,
 ) -> RenditionIndex:
     """From the playlist ffmpeg wrote and the rendition's first bytes; without a picture it is the sound.
 
     `lasts_s`: how long it is, where that is known better: of the last segment ffmpeg guesses from the first frame.
+    `growing`: ffmpeg goes on writing.
     """
     start = re.search(r'#EXT-X-MAP:.*BYTERANGE="(\d+)@0"', playlist)
     found = re.findall(r"#EXTINF:([\d.]+),[^\n]*\n#EXT-X-BYTERANGE:(\d+)@(\d+)", playlist)
-    if not start or not found or "#EXT-X-ENDLIST" not in playlist:
+    if not start or not found or not (growing or "#EXT-X-ENDLIST" in playlist):
         raise MediaProblem("processing_failed", f"not a playlist of byte ranges: {playlist[:300]!r}")
     segments = tuple(Segment(float(duration), int(offset), int(length)) for duration, length, offset in found)
     if lasts_s is not None:
@@ -72,24 +84,40 @@ def rendition_index(
         width=picture.width if picture else None,
         height=picture.height if picture else None,
         frame_rate=picture.frame_rate if picture else None,
+        growing=growing,
     )
 
 
 def media_playlist(index: RenditionIndex, url: str) -> str:
     """Of one rendition, all of whose bytes are at `url` (absolute or not, with a query or without)."""
+    lines = _head(index, "VOD")
+    lines.append(f'#EXT-X-MAP:URI="{url}",BYTERANGE="{index.init_length}@0"')
+    for segment in index.segments:
+        lines += [f"#EXTINF:{segment.duration_s:.6f},", f"#EXT-X-BYTERANGE:{segment.length}@{segment.offset}", url]
+    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+
+def growing_playlist(index: RenditionIndex, init_url: str, urls: Sequence[str]) -> str:
+    """Of a rendition whose segments have a URL each. Asked for again it differs by what was added, and by its end.
+
+    Players begin such a one near its end, unless they are told where.
+    """
+    lines = [*_head(index, "EVENT"), "#EXT-X-START:TIME-OFFSET=0,PRECISE=YES", f'#EXT-X-MAP:URI="{init_url}"']
+    for segment, url in zip(index.segments, urls, strict=True):
+        lines += [f"#EXTINF:{segment.duration_s:.6f},", url]
+    return "\n".join([*lines, *([] if index.growing else ["#EXT-X-ENDLIST"]), ""])
+
+
+def _head(index: RenditionIndex, kind: str) -> list[str]:
     longest_s = max(segment.duration_s for segment in index.segments)
-    lines = [
+    return [
         "#EXTM3U",
         "#EXT-X-VERSION:7",
         f"#EXT-X-TARGETDURATION:{max(1, round(longest_s))}",
         "#EXT-X-MEDIA-SEQUENCE:0",
-        "#EXT-X-PLAYLIST-TYPE:VOD",
+        f"#EXT-X-PLAYLIST-TYPE:{kind}",
         "#EXT-X-INDEPENDENT-SEGMENTS",
-        f'#EXT-X-MAP:URI="{url}",BYTERANGE="{index.init_length}@0"',
     ]
-    for segment in index.segments:
-        lines += [f"#EXTINF:{segment.duration_s:.6f},", f"#EXT-X-BYTERANGE:{segment.length}@{segment.offset}", url]
-    return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
 
 
 class Subtitles(msgspec.Struct, frozen=True):

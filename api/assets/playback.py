@@ -11,6 +11,7 @@ from api.assets.tickets import Ticket, Tickets
 from media import keys
 from media.signing import url_expires_at
 from media.storage import Storage
+from models.asset import FIRST_UNTIL
 
 PLAYS = ("playable", "ready")
 # The first file that plays; the ladder brings a better one.
@@ -30,24 +31,32 @@ def playback_of(
 ) -> PlaybackOut | None:
     """Return fresh URLs, or None while nothing plays. Within an hour they repeat, so caches hit."""
     files = [row for row in renditions if row.kind == "progressive"]
-    if asset.state not in PLAYS or not files:
+    streams = [row for row in renditions if row.kind == "video"]
+    if asset.state not in PLAYS or not (files or streams):
         return None
-    # The ladder's: of those the largest.
-    best = max(files, key=lambda row: (row.name != FIRST, row.height or 0))
-    stored = _stored(state, asset, best)
+    # The ladder's: of those the largest. While the first is being made, there is none.
+    best = max(files, key=lambda row: (row.name != FIRST, row.height or 0), default=None)
+    stored = _stored(state, asset, best or streams[0])
     # The one that was signed first: none ends earlier.
-    expires_at = url_expires_at(stored["mp4"])
+    expires_at = url_expires_at(stored["first"])
     folder = tickets(state).folder(Ticket(asset.org_id, asset.id, int(expires_at.timestamp())))
     return PlaybackOut(
         expires_at=expires_at,
-        hls_url=folder + MASTER if any(row.kind == "video" for row in renditions) else None,
-        mp4_url=stored["mp4"],
+        hls_url=folder + MASTER if streams else None,
+        mp4_url=stored["first"] if best else None,
         poster_url=stored.get("poster"),
         storyboard_url=folder + STORYBOARD if has_storyboard(asset) else None,
         waveform_url=stored.get("waveform"),
         captions=[_caption(folder, row) for row in captions],
         downloads=[_download(folder, row) for row in sorted(files, key=lambda row: (row.size_bytes, row.name))],
     )
+
+
+def handed_out(asset: AnAsset, renditions: Sequence[ARendition]) -> list[ARendition]:
+    """Return the renditions without a first file that will be erased, since another shows the same."""
+    others = [row for row in renditions if row.name != FIRST]
+    retired = FIRST_UNTIL in (asset.facts or {}) and any(row.kind == "progressive" for row in others)
+    return others if retired else list(renditions)
 
 
 def _caption(folder: str, row: ACaption) -> CaptionPlaybackOut:
@@ -68,10 +77,10 @@ def has_storyboard(asset: AnAsset) -> bool:
     return asset.storyboard and bool((asset.facts or {}).get("tiles"))
 
 
-def _stored(state: State, asset: AnAsset, best: ARendition) -> dict[str, str]:
+def _stored(state: State, asset: AnAsset, first: ARendition) -> dict[str, str]:
     """Return the URLs of what the store itself serves. What the client sent is never among it."""
     storage: Storage = state.storage
-    wanted = {"mp4": best.key}
+    wanted = {"first": first.key}
     if asset.poster:
         wanted["poster"] = keys.poster(asset.org_id, asset.id)
     if (asset.facts or {}).get("waveform"):

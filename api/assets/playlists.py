@@ -17,7 +17,15 @@ from api.assets.tickets import Ticket, Tickets
 from api.local_store import CORS
 from media import keys
 from media.ladder import Tiles
-from media.playlists import AUDIO, RenditionIndex, Subtitles, master_playlist, media_playlist, storyboard_vtt
+from media.playlists import (
+    AUDIO,
+    RenditionIndex,
+    Subtitles,
+    growing_playlist,
+    master_playlist,
+    media_playlist,
+    storyboard_vtt,
+)
 from media.signing import round_down
 from models.asset import Asset, Caption, Rendition
 from models.captions import captions_of
@@ -99,7 +107,17 @@ def _subtitles(own: Tickets, shown: Opened) -> list[Subtitles]:
 def media(state: State, shown: Opened, name: str) -> str:
     """Raise NotFoundError when there is no such rendition."""
     row = _named(shown, name, "video", AUDIO)
-    return media_playlist(shown.index_of(row), _signed(state, shown.ticket, row.key))
+    index = shown.index_of(row)
+    if index.growing or shown.ticket.expires_at <= (index.pieces_until or 0):
+        return _of_pieces(state, shown.ticket, row.name, index)
+    return media_playlist(index, _signed(state, shown.ticket, row.key))
+
+
+def _of_pieces(state: State, ticket: Ticket, name: str, index: RenditionIndex) -> str:
+    """Who began to play it while it was being made, by this very URL, is told of the same segments again, and more."""
+    at = (ticket.org_id, ticket.asset_id, name)
+    urls = [_signed(state, ticket, keys.piece(*at, number)) for number in range(len(index.segments))]
+    return growing_playlist(index, _signed(state, ticket, keys.piece(*at)), urls)
 
 
 def download(state: State, shown: Opened, name: str) -> str:
@@ -127,8 +145,9 @@ def storyboard(state: State, shown: Opened) -> str:
 
 
 def answer(state: State, shown: Opened, body: str, media_type: str) -> Response[str]:
-    """Answer with a text that may be kept as long as its ticket holds."""
-    headers = {"cache-control": f"private, max-age={tickets(state).left_s(shown.ticket)}"}
+    """Answer with a text that may be kept as long as its ticket holds, unless there will be more to say."""
+    kept = "no-cache" if shown.asset.renditions_pending else f"max-age={tickets(state).left_s(shown.ticket)}"
+    headers = {"cache-control": f"private, {kept}"}
     return Response(body, media_type=media_type, headers=headers)
 
 

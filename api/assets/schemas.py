@@ -78,7 +78,8 @@ class DownloadOut(msgspec.Struct, frozen=True):
 class PlaybackOut(msgspec.Struct, frozen=True):
     """URLs that carry their own signature; they hold until `expires_at`. On a 403 ask for fresh ones, and seek back.
 
-    `downloads`: whole files, smallest first.
+    `downloads`: whole files, smallest first. `mp4_url` is null of a video that plays while its first rendition is being
+    made: what `hls_url` gives grows until that is done.
     """
 
     expires_at: datetime
@@ -91,11 +92,25 @@ class PlaybackOut(msgspec.Struct, frozen=True):
     downloads: list[DownloadOut]
 
 
+class FileOut(msgspec.Struct, frozen=True):
+    """An attachment that is a file; `url` saves it under `filename`, and holds until `expires_at`.
+
+    What a camera noted in a picture of when and where is not in it.
+    """
+
+    url: str
+    filename: Annotated[str, msgspec.Meta(examples=["price-list.pdf"])]
+    content_type: Annotated[str, msgspec.Meta(examples=["application/pdf"])]
+    size_bytes: int
+    expires_at: datetime
+
+
 class AssetOut(msgspec.Struct, frozen=True):
     """`width` and `height` are upright. `playback` is null until something plays.
 
     `renditions_pending`: more is coming. A video that plays may have a `problem`: then renditions of it failed, and a
-    retry makes those that are missing. `audio_only`: its picture is a still one, of a voice alone.
+    retry makes those that are missing. `audio_only`: its picture is a still one, of a voice alone. `file`: it is an
+    attachment that is no recording, and does not play.
     """
 
     id: UUID
@@ -112,6 +127,7 @@ class AssetOut(msgspec.Struct, frozen=True):
     problem: ProblemOut | None
     renditions: list[RenditionOut]
     playback: PlaybackOut | None
+    file: FileOut | None
     created_at: datetime
     playable_at: datetime | None
     ready_at: datetime | None

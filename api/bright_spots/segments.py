@@ -100,7 +100,7 @@ def _check_take(actor: Actor, take: Take | None, pointer: str) -> None:
 def _check_range(segment: SegmentIn, asset: Asset | None, pointer: str) -> None:
     if asset is None:
         raise InvalidError("This take has no response to a prompt with this id.", pointer=f"{pointer}/prompt_id")
-    if asset.state not in {"playable", "ready"} or asset.duration_ms is None:
+    if asset.state not in {"playable", "ready"} or asset.growing or asset.duration_ms is None:
         raise ConflictError("This video cannot be played yet.", code="asset-not-playable", state=asset.state)
     length_ms = segment.end_ms - segment.start_ms
     if not MIN_SEGMENT_MS <= length_ms <= MAX_SEGMENT_MS:

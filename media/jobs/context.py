@@ -22,7 +22,8 @@ from models.ids import new_id
 class WorkerContext:
     """`work_dir` is made when it is needed; `smtp_url` may be empty: then links go to the log (`media.mail`).
 
-    `source_retention_days` of 0: what clients send is kept for ever. Without a `captions_model` none are made here.
+    `media_url_life_s`: how long URLs hold that players are given. `source_retention_days` of 0: what clients send is
+    kept for ever. Without a `captions_model` none are made here.
     """
 
     database: Database
@@ -37,6 +38,8 @@ class WorkerContext:
     max_duration_ms: int
     max_bytes: int = 4 << 30
     source_retention_days: int = 0
+    event_retention_days: int = 400
+    media_url_life_s: int = 8 * 3600
     captions_model: Path | None = None
 
     @property

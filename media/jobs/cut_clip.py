@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import false, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from media import keys
@@ -108,7 +108,7 @@ async def _responses(session: AsyncSession, segments: Sequence[Segment]) -> Sequ
 
 
 async def _renditions(session: AsyncSession, assets: Collection[UUID]) -> Mapping[UUID, list[Rendition]]:
-    """Return by asset what is on the store: of one that was deleted, nothing."""
+    """Return by asset what is on the store: of one that was deleted, and of what is only growing yet, nothing."""
     rows = await session.scalars(
         select(Rendition)
         .join(Asset, (Asset.org_id == Rendition.org_id) & (Asset.id == Rendition.asset_id))
@@ -116,6 +116,7 @@ async def _renditions(session: AsyncSession, assets: Collection[UUID]) -> Mappin
             Rendition.org_id == session.info["org_id"],
             Rendition.asset_id.in_(set(assets)),
             Asset.state.in_(("playable", "ready")),
+            func.coalesce(Asset.facts["growing"].as_boolean(), false()) == false(),
         )
     )
     found: dict[UUID, list[Rendition]] = defaultdict(list)

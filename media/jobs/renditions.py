@@ -29,11 +29,24 @@ def file_row(asset: Asset, file: Mp4) -> Rendition:
     return _row(asset, file.name, "progressive", file_key(asset.org_id, asset.id, file), file.path, size=size)
 
 
-def rung_row(asset: Asset, one: Made) -> Rendition:
+def rung_row(asset: Asset, one: Made, *, pieces_until: int | None = None) -> Rendition:
     """Of a rung or of the sound."""
     kind = "audio" if one.name == AUDIO else "video"
     key = rung_key(asset.org_id, asset.id, one.name)
-    return _row(asset, _plain(one.name), kind, key, one.path, size=(one.width, one.height), index=one.index)
+    index = msgspec.structs.replace(one.index, pieces_until=pieces_until)
+    return _row(asset, plain(one.name), kind, key, one.path, size=(one.width, one.height), index=index)
+
+
+def growing_row(asset: Asset, one: Made) -> Rendition:
+    """Of a rung, or of the sound, that is being made. Its object is the one that players read first."""
+    row = rung_row(asset, one)
+    row.key = keys.piece(asset.org_id, asset.id, row.name)
+    row.size_bytes = whole_bytes(one.index)
+    return row
+
+
+def whole_bytes(index: RenditionIndex) -> int:
+    return index.init_length + sum(segment.length for segment in index.segments)
 
 
 def _row(
@@ -60,14 +73,14 @@ def _row(
 
 
 def rung_key(org_id: UUID, asset_id: UUID, name: str) -> str:
-    return keys.audio(org_id, asset_id) if name == AUDIO else keys.video(org_id, asset_id, _plain(name))
+    return keys.audio(org_id, asset_id) if name == AUDIO else keys.video(org_id, asset_id, plain(name))
 
 
 def file_key(org_id: UUID, asset_id: UUID, file: Mp4) -> str:
     return keys.data_saver(org_id, asset_id) if file.data_saver else keys.progressive(org_id, asset_id)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return the name of a rung as a rendition has it: the MP4 made of it goes by the name with the p."""
     return name.removesuffix("p")
 
@@ -102,6 +115,10 @@ def made_earlier(rows: Mapping[str, Rendition], folder: Path) -> tuple[Made, ...
 async def fetch(storage: Storage, org_id: UUID, asset_id: UUID, there: Collection[Made]) -> None:
     for one in there:
         await storage.download(rung_key(org_id, asset_id, one.name), one.path)
+
+
+async def forget_renditions(session: AsyncSession, asset: Asset) -> None:
+    await session.execute(delete(Rendition).where(Rendition.org_id == asset.org_id, Rendition.asset_id == asset.id))
 
 
 async def put_renditions(session: AsyncSession, asset: Asset, rows: Sequence[Rendition], *, all_: bool = False) -> None:

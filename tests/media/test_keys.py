@@ -15,6 +15,9 @@ EVERY = [
     keys.storyboard(ORG, ASSET),
     keys.storyboard_cues(ORG, ASSET),
     keys.waveform(ORG, ASSET),
+    keys.piece(ORG, ASSET, "360"),
+    keys.piece(ORG, ASSET, "360", 0),
+    keys.piece(ORG, ASSET, "audio", 0),
 ]
 
 
@@ -34,6 +37,14 @@ def test_what_players_open_ends_as_they_expect() -> None:
 def test_a_rendition_has_a_plain_name(name: str) -> None:
     with pytest.raises(ValueError, match="rendition"):
         keys.video(ORG, ASSET, name)
+    with pytest.raises(ValueError, match="rendition"):
+        keys.piece(ORG, ASSET, name)
+
+
+def test_pieces_are_in_a_folder_of_their_own_in_the_order_they_are_played() -> None:
+    pieces = [keys.piece(ORG, ASSET, "360", number) for number in (2, 10, 3600)]
+    assert pieces == sorted(pieces)
+    assert all(key.startswith(keys.pieces_prefix(ORG, ASSET)) for key in pieces)
 
 
 @pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/..", "a/./b", ".hidden", "a~b", "a\\b", "a" * 513])

@@ -7,6 +7,7 @@ from media.playlists import (
     RenditionIndex,
     Segment,
     Subtitles,
+    growing_playlist,
     master_playlist,
     media_playlist,
     rendition_index,
@@ -91,6 +92,23 @@ def test_a_media_playlist_points_each_range_at_the_url_given() -> None:
         f"#EXTINF:4.000000,\n#EXT-X-BYTERANGE:500000@829\n{URL}\n"
         f"#EXTINF:2.000000,\n#EXT-X-BYTERANGE:100000@500829\n{URL}\n#EXT-X-ENDLIST\n"
     )
+
+
+def test_a_growing_rendition_is_what_there_is_of_it_and_its_playlist_has_no_end() -> None:
+    index = rendition_index(WRITTEN.replace("#EXT-X-ENDLIST\n", ""), INIT, PICTURE, growing=True)
+    assert (index.growing, index.segments) == (True, video().segments)
+    begun = (
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:EVENT\n"
+        '#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-START:TIME-OFFSET=0,PRECISE=YES\n#EXT-X-MAP:URI="init?s=1"\n'
+        "#EXTINF:4.000000,\n0?s=1\n#EXTINF:2.000000,\n1?s=1\n"
+    )
+    assert growing_playlist(index, "init?s=1", ["0?s=1", "1?s=1"]) == begun
+    whole = msgspec.structs.replace(index, growing=False)
+    assert growing_playlist(whole, "init?s=1", ["0?s=1", "1?s=1"]) == begun + "#EXT-X-ENDLIST\n"
+
+
+def test_what_is_whole_says_nothing_of_growing_in_its_json() -> None:
+    assert not {"growing", "pieces_until"} & set(msgspec.to_builtins(video()))
 
 
 @pytest.mark.parametrize(("longest", "target"), [(4.4, 4), (4.6, 5), (0.2, 1)])

@@ -90,7 +90,7 @@ def a_folder() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def a_house(store: str) -> AsyncIterator[House]:
+async def a_house(store: str, **others: str) -> AsyncIterator[House]:
     port = free_port()
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(a_folder())
@@ -101,7 +101,7 @@ async def a_house(store: str) -> AsyncIterator[House]:
             wire = await stack.enter_async_context(a_wire(urlsplit(bucket.endpoint).port or 0))
             values["store_url"] = f"{bucket.store_url}&public_endpoint={wire.origin}"
         tuned = {"media_url_life_s": str(URL_LIFE_S), "part_size_bytes": str(MIN_PART_BYTES)}
-        stack.enter_context(running("up", folder, values | tuned))
+        stack.enter_context(running("up", folder, values | tuned | others))
         settings = Settings(folder / "data", public_url=values["public_url"], store_url=values.get("store_url", ""))
         await wait_until_ready(settings.base_url)
         await ensure_demo(settings)
