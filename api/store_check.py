@@ -12,7 +12,7 @@ from api.parts import Parts, opened_parts
 from api.pg_tools import one_line
 from api.settings import Settings
 from media.inventory import Counts, Finding, Lost, Orphan, Unfinished, inventory_of, org_ids
-from media.mending import mend
+from media.mending import Mended, mend
 from media.storage import StorageError
 from models.errors import UnavailableError
 from models.org import Org
@@ -28,10 +28,11 @@ class StoreCheckError(Exception):
 
 @dataclass
 class Tally:
-    """How much of each kind was found, how much of it was mended."""
+    """How much of each kind was found, how much of it was mended; of how much of that something is gone for good."""
 
     found: dict[type[Finding], int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     mended: int = 0
+    gone: int = 0
     young: int = 0
 
     @property
@@ -41,7 +42,8 @@ class Tally:
     def add(self, other: "Tally") -> None:
         for kind, count in other.found.items():
             self.found[kind] += count
-        self.mended, self.young = self.mended + other.mended, self.young + other.young
+        self.mended, self.gone = self.mended + other.mended, self.gone + other.gone
+        self.young += other.young
 
 
 async def store_check(settings: Settings, *, repair: bool, slug: str | None, say: Say) -> bool:
@@ -90,15 +92,16 @@ class _Check:
         async with aclosing(inventory.findings()) as findings:
             async for finding in findings:
                 tally.found[type(finding)] += 1
-                done = await self._mend(org_id, finding)
-                tally.mended += done is not None
+                mended = await self._mend(org_id, finding)
+                tally.mended += mended is not None
+                tally.gone += mended is not None and not mended.whole
                 if tally.found[type(finding)] <= NAMED:
-                    self._say(f"  {_sentence(finding)}{f': {done}' if done else ''}")
+                    self._say(f"  {_sentence(finding)}{f': {mended.done}' if mended else ''}")
         tally.young = inventory.counts.young
         self._say(_line((name, *_figures(inventory.counts), *(str(count) for count in tally.found.values()))))
         self.total.add(tally)
 
-    async def _mend(self, org_id: UUID, finding: Finding) -> str | None:
+    async def _mend(self, org_id: UUID, finding: Finding) -> Mended | None:
         if not self._repair:
             return None
         return await mend(self._parts.database, self._parts.storage, org_id, finding)
@@ -131,7 +134,8 @@ def _tell(total: Tally, *, repair: bool, say: Say) -> bool:
     if not sum(total.found.values()):
         say("All is well.")
     elif repair:
-        say(f"{total.mended} mended, {total.left} left.")
+        gone = f" Of {total.gone} of them something is gone for good: they say so themselves." if total.gone else ""
+        say(f"{total.mended} mended, {total.left} left.{gone}")
     else:
         say(f"{total.left} to mend: say --repair to have it done.")
     return not total.left

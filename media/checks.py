@@ -47,6 +47,12 @@ def check_rungs(
             raise Misaligned(f"the keyframes of {name} are not those of the others")
 
 
+def same_rhythm(times: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether they are the same but for where they begin."""
+    first, other = min(times, default=0.0), min(others, default=0.0)
+    return _same([time - first for time in times], [time - other for time in others])
+
+
 def _same(times: Sequence[float], others: Sequence[float]) -> bool:
     return len(times) == len(others) and all(
         abs(time - other) <= KEYFRAME_TOLERANCE_S for time, other in zip(times, others, strict=True)

@@ -26,6 +26,8 @@ ERASING = timedelta(hours=1)
 _COLUMNS = """
 SELECT a.id, a.state, a.purpose, a.poster, a.storyboard, a.renditions_pending, a.deleted_at, a.source_deleted_at,
   coalesce(a.facts ->> 'waveform' = 'true', false) AS waveform,
+  a.state = 'playable' AND coalesce(a.facts ->> 'growing' = 'true', false) AS growing,
+  coalesce((a.facts ->> 'pieces_until')::float8, 0) AS pieces_until,
   ARRAY(SELECT r.key FROM rendition r WHERE r.org_id = a.org_id AND r.asset_id = a.id) AS renditions,
   ARRAY(SELECT c.key FROM caption c WHERE c.org_id = a.org_id AND c.asset_id = a.id) AS captions,
   (SELECT u.state FROM upload u WHERE u.org_id = a.org_id AND u.asset_id = a.id) AS upload
@@ -142,7 +144,9 @@ class Inventory:
             return there
         if self._is_under_way(kept):
             return ()
-        return there - needed(self.org_id, kept) - allowed(self.org_id, kept)
+        known = needed(self.org_id, kept) | allowed(self.org_id, kept)
+        pieces = keys.pieces_prefix(self.org_id, kept.id) if self._has_pieces(kept) else None
+        return {key for key in there - known if pieces is None or not key.startswith(pieces)}
 
     def _is_under_way(self, kept: Kept) -> bool:
         """Tell whether a job may be writing, or erasing, at this moment."""
@@ -150,6 +154,11 @@ class Inventory:
             return True
         gone = (kept.deleted_at, kept.source_deleted_at)
         return any(since is not None and since > self.at - ERASING for since in gone)
+
+    def _has_pieces(self, kept: Kept) -> bool:
+        """Tell whether who began to play it while it was made may be playing it still."""
+        plays = kept.state in ("playable", "ready")
+        return plays and kept.pieces_until > (self.at - ERASING).timestamp()
 
     def _is_young(self, one: FoundObject) -> bool:
         return one.written_at > self.at - YOUNG
@@ -173,7 +182,7 @@ def needed(org_id: UUID, kept: Kept) -> set[str]:
     found = {*kept.renditions, *kept.captions}
     if kept.purpose != "clip" and kept.source_deleted_at is None:
         found.add(keys.source(*at))
-    if kept.state == "processing":  # what an earlier try has left will be replaced
+    if kept.state == "processing" or kept.growing:  # what an earlier try has left will be replaced
         return found & {keys.source(*at)}
     return found | {
         key

@@ -8,9 +8,12 @@ from sqlalchemy import BigInteger, CheckConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Stateful, Tenant, belongs_to, moves, now, of_org, one_of
+from models.base import Concerns, Stateful, Tenant, belongs_to, moves, now, of_org, one_of
 
 PURPOSES = ("response", "prompt", "model_answer", "critique_reply", "attachment")
+
+FIRST_UNTIL = "first_until"
+"""In its facts: until when URLs hold of the first file, which is handed out no more (seconds since 1970)."""
 
 
 class Asset(Stateful):
@@ -20,8 +23,8 @@ class Asset(Stateful):
     MOVES = moves(
         uploading="processing failed deleted",
         processing="playable ready failed deleted",
-        playable="ready failed deleted",
-        ready="processing deleted",
+        playable="ready processing failed deleted",
+        ready="playable processing deleted",  # objects of it were lost, and are made again
         failed="processing deleted",
         deleted="",
     )
@@ -62,6 +65,14 @@ class Asset(Stateful):
         Index("ix_asset_owner", "org_id", "owner_id"),
         Index("ix_asset_unfinished", "org_id", "state", postgresql_where=text("state = 'processing'")),
     )
+
+    def concerns(self) -> Concerns:
+        return Concerns(self.owner_id)
+
+    @property
+    def growing(self) -> bool:
+        """Whether it plays as far as its first rendition is made by now."""
+        return self.state == "playable" and bool((self.facts or {}).get("growing"))
 
     def told(self) -> dict[str, Any]:
         if self.state != "failed":

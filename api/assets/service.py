@@ -6,10 +6,11 @@ from uuid import UUID
 
 import msgspec
 from litestar.datastructures import State
-from sqlalchemy import Text, cast, delete, select
+from sqlalchemy import Text, cast, delete, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.assets.playback import PLAYS, playback_of
+from api.assets.files import file_of, is_file
+from api.assets.playback import PLAYS, handed_out, playback_of
 from api.assets.rows import ACaption, AnAsset, ARendition, CaptionRow, captions_json
 from api.assets.schemas import AssetOut, PlaybackOut, ProblemOut, RenditionOut
 from media import queue
@@ -17,7 +18,7 @@ from media.problems import PROBLEMS, Kind
 from models.asset import Asset, Caption, Rendition, Upload
 from models.base import now
 from models.bright_spot import BrightSpot
-from models.challenge import Challenge, Prompt
+from models.challenge import Attachment, Challenge, ModelAnswer, Prompt
 from models.erasures import request_erasure
 from models.errors import ConflictError
 from models.submission import asset_failed
@@ -149,15 +150,19 @@ async def _forget(session: AsyncSession, asset: Asset) -> None:
 async def _check_unused(session: AsyncSession, asset: Asset) -> None:
     if asset.purpose == "clip":
         raise _in_use("This is the clip of a bright spot; it goes when those shown withdraw their consent.", asset)
+    uses = [
+        exists().where(part.org_id == asset.org_id, part.challenge_id == Challenge.id, part.asset_id == asset.id)
+        for part in (Prompt, ModelAnswer, Attachment)
+    ]
     challenges = await session.scalars(
         select(Challenge.state)
-        .join(Prompt, (Prompt.org_id == Challenge.org_id) & (Prompt.challenge_id == Challenge.id))
-        .where(Challenge.org_id == asset.org_id, Prompt.asset_id == asset.id)
+        .where(Challenge.org_id == asset.org_id, or_(*uses))
+        .order_by(Challenge.id)
         # One that is being published at this moment has been when this goes on.
         .with_for_update(read=True, of=Challenge)
     )
     if {"published", "closed"} & set(challenges):
-        raise _in_use("A challenge asks with this video. Archive that first.", asset)
+        raise _in_use("A challenge asks with this video, or comes with it. Archive that first.", asset)
 
 
 def _in_use(detail: str, asset: Asset) -> ConflictError:
@@ -191,9 +196,8 @@ async def _leave_drafts(session: AsyncSession, asset: Asset) -> None:
     )
 
 
-def make_asset_out(
-    state: State, asset: AnAsset, renditions: Sequence[ARendition], captions: Sequence[ACaption]
-) -> AssetOut:
+def make_asset_out(state: State, asset: AnAsset, rows: Sequence[ARendition], captions: Sequence[ACaption]) -> AssetOut:
+    renditions = handed_out(asset, rows)
     return AssetOut(
         id=asset.id,
         purpose=asset.purpose,
@@ -207,8 +211,9 @@ def make_asset_out(
         width=asset.width,
         height=asset.height,
         problem=problem_out(asset.problem_code),
-        renditions=[] if asset.state == "deleted" else [_rendition(row) for row in renditions],
-        playback=playback_of(state, asset, renditions, captions),
+        renditions=[] if asset.state == "deleted" or is_file(asset) else [_rendition(row) for row in renditions],
+        playback=None if is_file(asset) else playback_of(state, asset, renditions, captions),
+        file=file_of(state, asset, renditions),
         created_at=asset.created_at,
         playable_at=asset.playable_at,
         ready_at=asset.ready_at,

@@ -1,6 +1,8 @@
 """What the jobs of an asset share: its row, locked and in the expected state; its source; how it fails."""
 
+import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -11,15 +13,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from media import keys, metrics, queue
 from media.facts import Probe
 from media.jobs.context import WorkerContext
-from media.jobs.renditions import playable_row, put_renditions, rung_row, upload_rungs, upload_waveform
-from media.ladder import planned
+from media.jobs.renditions import (
+    forget_renditions,
+    playable_row,
+    put_renditions,
+    rung_row,
+    upload_rungs,
+    upload_waveform,
+)
+from media.ladder import How, planned
 from media.pipeline import Made
 from media.problems import MediaProblem
+from media.signing import step_s
 from media.sound import Sound
 from models.asset import Asset, Rendition
 from models.base import now
 from models.event import write_event
-from models.submission import asset_failed
+from models.submission import asset_failed, asset_plays
 
 QUEUES: dict[str, queue.Queue] = {
     "process_asset": "quick",
@@ -29,8 +39,10 @@ QUEUES: dict[str, queue.Queue] = {
     "make_captions": "long",
     "delete_asset": "quick",
 }
+CLOCKS_DIFFER_S = 60
 MAX_DETAIL = 4000
-DATA_SAVED = ("prompt", "model_answer")  # what many are asked to watch has a small file to download as well
+# What many are asked to watch has a small file to download as well.
+DATA_SAVED = ("prompt", "model_answer", "attachment")
 
 
 async def order(session: AsyncSession, task: str, asset_id: UUID) -> None:
@@ -55,13 +67,21 @@ async def still(session: AsyncSession, asset_id: UUID, state: str) -> Asset | No
     return asset if asset is not None and asset.state == state else None
 
 
+async def unfinished(session: AsyncSession, asset_id: UUID) -> Asset | None:
+    """Return the asset, locked, while its first rendition is being made, whether it plays as far as that is or not."""
+    asset = await locked(session, asset_id)
+    return asset if asset is not None and asset.growing else await still(session, asset_id, "processing")
+
+
 async def fail(context: WorkerContext, org_id: UUID, asset_id: UUID, problem: MediaProblem) -> None:
-    """Say on the asset what is wrong, for good. What plays already goes on playing."""
+    """Say on the asset what is wrong, for good. What plays already goes on playing, unless it is half of a video."""
     async with context.tenant(org_id) as session:
         asset = await locked(session, asset_id)
         if asset is None:
             return
-        if asset.state == "processing":
+        if asset.state == "processing" or asset.growing:
+            if asset.growing:
+                await _forget_half(session, asset)
             asset.move("failed")
             note(asset, problem)
             await session.flush()
@@ -71,6 +91,13 @@ async def fail(context: WorkerContext, org_id: UUID, asset_id: UUID, problem: Me
             tell_failed(session, asset, dict.fromkeys(await missing(session, asset), problem))
         elif asset.state == "deleted":
             await order(session, "delete_asset", asset_id)
+
+
+async def _forget_half(session: AsyncSession, asset: Asset) -> None:
+    await forget_renditions(session, asset)
+    asset.facts = {**(asset.facts or {}), "growing": False, "waveform": False}
+    asset.poster = False
+    await _let_pieces_go(session, asset, lock=f"asset:{asset.id}")
 
 
 def note(asset: Asset, problem: MediaProblem) -> None:
@@ -115,30 +142,61 @@ def know(asset: Asset, probe: Probe) -> None:
 
 async def publish_playable(context: WorkerContext, org_id: UUID, asset_id: UUID, probe: Probe, made: Made) -> None:
     """Bring the playable file, its poster, and what it is made of to the store, then say so; the ladder follows."""
-    await context.storage.upload(made.playable, keys.playable(org_id, asset_id), "video/mp4")
-    await context.storage.upload(made.poster, keys.poster(org_id, asset_id), "image/jpeg")
-    await upload_rungs(context.storage, org_id, asset_id, made.renditions)
+    storage = context.storage
+    await storage.upload(made.playable, keys.playable(org_id, asset_id), "video/mp4")
+    await storage.upload(made.poster, keys.poster(org_id, asset_id), "image/jpeg")
+    await upload_rungs(storage, org_id, asset_id, made.renditions)
     if made.sound:
-        await upload_waveform(context.storage, org_id, asset_id, made.sound)
+        await upload_waveform(storage, org_id, asset_id, made.sound)
     async with context.tenant(org_id) as session:
-        asset = await still(session, asset_id, "processing")
+        asset = await unfinished(session, asset_id)
         if asset is None:
             return
-        know(asset, probe)
+        now_plays = not asset.growing
+        if now_plays:
+            begin_to_play(asset, probe)
+            await asset_plays(session, asset)
+        until = await _keep_pieces(session, asset, context.media_url_life_s) if asset.growing else None
         plan = planned(probe, made.how, data_saver=asset.purpose in DATA_SAVED)
         asset.facts = {**(asset.facts or {}), "how": made.how, "planned": plan, "failed": {}}
         if made.sound:
             hear(asset, made.sound)
-        asset.move("playable")
-        asset.poster, asset.playable_at, asset.renditions_pending = True, now(), True
-        asset.problem_code = asset.problem_detail = None
-        rungs = [rung_row(asset, one) for one in made.renditions]
+        asset.poster = True
+        rungs = [rung_row(asset, one, pieces_until=until) for one in made.renditions]
         await put_renditions(session, asset, [playable_row(asset, made.playable, made.facts), *rungs], all_=True)
         tell_made(session, asset, rungs)
         await order(session, "make_ladder", asset_id)
-    if asset.processing_at is not None:
+    if now_plays:
+        count_playable(asset, made.how)
+
+
+def begin_to_play(asset: Asset, probe: Probe) -> None:
+    know(asset, probe)
+    asset.move("playable")
+    asset.playable_at, asset.renditions_pending = now(), True
+    asset.problem_code = asset.problem_detail = None
+
+
+def count_playable(asset: Asset, how: How) -> None:
+    if asset.processing_at is not None and asset.playable_at is not None:
         took = asset.playable_at - asset.processing_at
-        metrics.PLAYABLE_SECONDS.labels(made.how).observe(took.total_seconds())
+        metrics.PLAYABLE_SECONDS.labels(how).observe(took.total_seconds())
+
+
+async def _keep_pieces(session: AsyncSession, asset: Asset, life_s: int) -> int:
+    """Keep what it grew of for as long as URLs hold that were given meanwhile, and return until when that is."""
+    until = int(time.time()) + life_s + step_s(life_s) + CLOCKS_DIFFER_S
+    asset.facts = {**(asset.facts or {}), "growing": False, "pieces_until": until}
+    # Without the lock: a job that waits for its time would hold up all that come after it.
+    await _let_pieces_go(session, asset, at=datetime.fromtimestamp(until + 1, UTC))
+    return until
+
+
+async def _let_pieces_go(
+    session: AsyncSession, asset: Asset, *, lock: str | None = None, at: datetime | None = None
+) -> None:
+    """By another name than `asset_id`: who looks whether something goes on with an asset does not mean this."""
+    await queue.defer(session, "delete_pieces", queue="quick", lock=lock, at=at, pieces_of=str(asset.id))
 
 
 def hear(asset: Asset, sound: Sound) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from media.storage import Storage
-from models.asset import Asset, Rendition
+from models.asset import FIRST_UNTIL, Asset, Rendition
 from models.base import now
 from tests.client import Client
 from tests.factories.assets import Video, deleted, make_upload, problem, put_playable, put_ready, retried, row_of, seen
@@ -142,3 +142,18 @@ async def test_renditions_are_not_made_anew_of_a_source_that_is_not_kept(org: Or
     assert (row.problem_code, row.renditions_pending) == ("timed_out", False)
     failed = await make_upload(org, rep, "completed", "failed", problem_code="timed_out", source_deleted_at=now())
     assert problem(await retried(rep, failed)) == (409, "/problems/not-retryable")
+
+
+async def test_a_first_file_that_will_be_erased_is_handed_out_no_more_and_still_served(
+    org: OrgKit, storage: Storage, anonymous: Client
+) -> None:
+    rep = await org.person()
+    video = await put_ready(org, storage, rep)
+    [first] = [one["url"] for one in await downloads(rep, video) if one["name"] == "playable"]
+    async with org.database.tenant(org.id) as session:
+        asset = await session.get_one(Asset, (org.id, video.id))
+        asset.facts = {**(asset.facts or {}), FIRST_UNTIL: 2_000_000_000}
+    told = (await seen(rep, video.id)).json()
+    assert [one["name"] for one in told["playback"]["downloads"]] == ["360p"]
+    assert "playable" not in {one["name"] for one in told["renditions"]}
+    assert (await anonymous.get(first)).status_code == 302

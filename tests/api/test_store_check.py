@@ -82,13 +82,25 @@ async def test_it_names_what_is_wrong_and_changes_nothing(house: House, tmp_path
 
 async def test_it_mends_what_is_wrong_when_it_is_told_to(house: House, tmp_path: Path) -> None:
     video, loose = await ready(house), await orphan(house)
-    await house.storage.delete_keys([keys.playable(house.org.id, video.id)])
+    await house.storage.delete_keys([keys.video(house.org.id, video.id, "360")])
     well, said = await check(house, settings_of(house, tmp_path), repair=True)
     assert well
+    assert f"  asset {video.id} lacks v/360.m4s: to be made: 360" in said
     assert f"  {loose} (0.0 MB) belongs to nothing: removed" in said
     assert said[-1] == "2 mended, 0 left."
-    assert (await house.state(video.id), await house.storage.head(loose)) == ("processing", None)
-    assert [job.task_name for job in await house.jobs()] == ["process_asset"]
+    assert (await house.state(video.id), await house.storage.head(loose)) == ("playable", None)
+    assert [job.task_name for job in await house.jobs()] == ["make_ladder"]
+
+
+async def test_it_says_of_how_many_something_is_gone_for_good(house: House, tmp_path: Path) -> None:
+    first, second = await ready(house), await ready(house)
+    gone = [keys.source(house.org.id, first.id), keys.video(house.org.id, first.id, "360")]
+    await house.storage.delete_keys([*gone, keys.poster(house.org.id, second.id)])
+    well, said = await check(house, settings_of(house, tmp_path), repair=True)
+    assert well
+    assert said[-1] == "2 mended, 0 left. Of 1 of them something is gone for good: they say so themselves."
+    asset = await house.asset(first.id)
+    assert (asset.state, asset.problem_code) == ("playable", "source_lost")
 
 
 async def test_what_is_younger_than_a_day_is_told_and_let_be(house: House, tmp_path: Path) -> None:

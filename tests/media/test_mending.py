@@ -11,7 +11,7 @@ import pytest
 from api.embedded import EmbeddedPostgres, Urls
 from media import keys
 from media.inventory import Finding, Inventory, Lost, Orphan
-from media.mending import mend
+from media.mending import Mended, mend
 from models.asset import Caption
 from models.base import now
 from models.take import Take
@@ -41,7 +41,7 @@ async def found(house: House) -> list[Finding]:
 async def mended(house: House, *, of: UUID | None = None) -> list[str]:
     """Mend all that is found, or what one asset lacks, and return what was done."""
     wanted = [one for one in await found(house) if of is None or (isinstance(one, Lost) and one.asset_id == of)]
-    return [await mend(house.database, house.storage, house.org.id, one) for one in wanted]
+    return [(await mend(house.database, house.storage, house.org.id, one)).done for one in wanted]
 
 
 async def drop(house: House, id_: UUID, *names: str) -> None:
@@ -76,40 +76,10 @@ async def test_an_upload_that_nobody_is_sending_is_aborted(house: House) -> None
     assert await house.storage.list_multiparts(keys.org_prefix(house.org.id)) == []
 
 
-async def test_a_video_whose_objects_are_gone_is_made_again_from_its_source(house: House) -> None:
-    id_ = await house.upload("plain.mp4")
-    await house.drain()
-    before = await house.objects(id_)
-    await drop(house, id_, "audio.m4s", "storyboard.jpg", "playable.mp4")
-    assert await mended(house) == ["made again"]
-    await house.drain()
-    assert (await house.state(id_), await house.objects(id_)) == ("ready", before)
-    assert await found(house) == []
-
-
-async def test_a_video_at_rest_whose_objects_are_gone_is_made_again_too(house: House) -> None:
-    id_ = await playable(house, **REST)
-    await drop(house, id_, "playable.mp4")
-    assert await mended(house) == ["made again"]
-    asset = await house.asset(id_)
-    assert (asset.state, asset.problem_code, await tasks(house)) == ("processing", None, ["process_asset"])
-
-
-async def test_what_cannot_be_made_again_goes_on_with_what_plays(house: House) -> None:
-    id_ = await ready(house)
-    await drop(house, id_, "source.bin", "playable.mp4", "storyboard.jpg", "waveform.json", "v/360.m4s")
-    assert await mended(house) == ["goes on without"]
-    asset = await house.asset(id_)
-    assert (asset.state, asset.problem_code, asset.storyboard, asset.poster) == ("ready", None, False, True)
-    assert asset.source_deleted_at is not None
-    assert set(await house.renditions(id_)) == {"360p", "audio"}
-    assert (await found(house), await tasks(house)) == ([], [])
-
-
 async def test_a_video_whose_source_is_gone_before_its_ladder_rests_and_says_so(house: House) -> None:
     id_ = await playable(house)
     await drop(house, id_, "source.bin")
-    assert await mended(house) == ["goes on without"]
+    assert await mended(house) == ["gone for good: 360, 360p, audio, storyboard, waveform"]
     asset = await house.asset(id_)
     assert (asset.state, asset.renditions_pending, asset.problem_code) == ("playable", False, "source_lost")
     assert await found(house) == []
@@ -157,7 +127,7 @@ async def test_a_clip_whose_file_is_gone_is_cut_again(house: House) -> None:
     story = await make_story(house.org)
     _, clip_id = await make_bright_spot(house, story, await make_take(story), [(0, 0, 1000)])
     await house.set(clip_id, state="ready", poster=True)
-    assert await mended(house, of=clip_id) == ["cut again"]
+    assert await mended(house, of=clip_id) == ["to be made anew"]
     assert (await house.state(clip_id), await tasks(house)) == ("processing", ["cut_clip"])
 
 
@@ -167,10 +137,10 @@ async def test_what_changed_since_it_was_found_is_let_be(house: House) -> None:
     [lost] = await found(house)
     assert isinstance(lost, Lost)
     await house.set(id_, state="deleted")
-    assert await mend(house.database, house.storage, house.org.id, lost) == "changed meanwhile"
+    assert (await mend(house.database, house.storage, house.org.id, lost)).done == "changed meanwhile"
     assert (await house.state(id_), await tasks(house)) == ("deleted", [])
 
 
 async def test_removing_what_is_gone_by_now_does_no_harm(house: House) -> None:
     orphan = Orphan(keys.source(house.org.id, uuid4()), 5)
-    assert await mend(house.database, house.storage, house.org.id, orphan) == "removed"
+    assert await mend(house.database, house.storage, house.org.id, orphan) == Mended("removed")

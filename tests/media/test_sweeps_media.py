@@ -8,21 +8,28 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
+from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from api.embedded import EmbeddedPostgres, Urls
 from media import keys, queue, sweeps
+from media.jobs.engine import conninfo
 from media.local_store import LocalStorage
+from media.problems import PROBLEMS
 from media.store_rounds import FIRST_S, StoreRounds, walk_through
+from models.asset import Asset
 from models.base import now
 from models.bright_spot import BrightSpot
 from models.erasures import request_erasure
+from models.event import Event
 from tests.factories.assets import put_ready
 from tests.factories.jobs import (
     FAST,
     House,
     a_house,
+    completed,
     eventually,
     folder_store,
     make_bright_spot,
@@ -36,7 +43,13 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
-    return own_database(cluster, "of_the_media_sweeps")
+    """With room for events of the months before."""
+    urls = own_database(cluster, "of_the_media_sweeps")
+    month = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    room = f"CREATE TABLE event_before PARTITION OF event FOR VALUES FROM (MINVALUE) TO ('{month.isoformat()}')"
+    with psycopg.connect(conninfo(urls.migrate)) as connection:
+        connection.execute(room)
+    return urls
 
 
 @pytest.fixture
@@ -65,6 +78,58 @@ async def test_a_source_is_erased_when_its_video_has_been_ready_for_so_long(hous
     assert (await house.asset(young)).source_deleted_at is None
 
 
+async def failed(house: House, age: timedelta, state: str = "failed", **values: Any) -> UUID:
+    """Put one that was taken up long before it failed, or came to rest with a problem."""
+    rest = {"problem_code": "timed_out", "problem_detail": "8 hours", **values}
+    id_ = await ready(house, 90 * DAY, processing_at=now() - 90 * DAY, **rest)
+    name = "asset.failed" if state == "failed" else "asset.rendition_failed"
+    async with house.database.tenant(house.org.id) as session:
+        for at in (now() - 89 * DAY, now() - age):
+            session.add(Event(org_id=house.org.id, subject_id=id_, name=name, at=at))
+        mine = (Asset.org_id == house.org.id) & (Asset.id == id_)
+        await session.execute(update(Asset).where(mine).values(state=state))  # which tells of no failure today
+    return id_
+
+
+@pytest.mark.parametrize("state", ["failed", "playable"])
+async def test_a_source_of_what_failed_is_erased_as_long_after_its_last_failure(house: House, state: str) -> None:
+    old, young = await failed(house, 30 * DAY + HOUR, state), await failed(house, 30 * DAY - HOUR, state)
+    before = await house.objects(young)
+    await let_go(house, 30)
+    assert await house.objects(old) == [name for name in before if name != "source.bin"]
+    assert await house.objects(young) == before
+    asset = await house.asset(young)
+    assert (asset.problem_code, asset.source_deleted_at) == ("timed_out", None)
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "then"),
+    [
+        ("failed", "timed_out", "source_not_kept"),
+        ("failed", "too_long", "too_long"),
+        ("playable", "out_of_memory", "source_lost"),
+        ("playable", "corrupt", "corrupt"),
+    ],
+)
+async def test_what_could_have_been_tried_again_says_that_it_cannot_be_any_more(
+    house: House, state: str, code: str, then: str
+) -> None:
+    id_ = await failed(house, 31 * DAY, state, problem_code=code)
+    await let_go(house, 30)
+    asset = await house.asset(id_)
+    assert (asset.state, asset.problem_code) == (state, then)
+    assert asset.problem_detail == ("8 hours" if then == code else f"{code}: 8 hours")
+    assert not PROBLEMS[then].retryable
+
+
+async def test_an_upload_that_never_came_has_no_source_to_give_up(house: House) -> None:
+    id_ = await failed(house, 90 * DAY, problem_code="upload_expired")
+    async with house.database.tenant(house.org.id) as session:
+        session.add(completed(await house.asset(id_), 5, state="expired"))
+    await let_go(house, 30)
+    assert (await house.asset(id_)).source_deleted_at is None
+
+
 async def test_without_a_setting_sources_are_kept_for_ever(house: House) -> None:
     old = await ready(house, 3650 * DAY)
     await let_go(house, 0)
@@ -74,10 +139,16 @@ async def test_without_a_setting_sources_are_kept_for_ever(house: House) -> None
 
 @pytest.mark.parametrize(
     "values",
-    [{"state": "playable"}, {"purpose": "clip"}, {"state": "failed", "problem_code": "timed_out"}],
-    ids=["playable", "clip", "failed"],
+    [
+        {"state": "playable"},
+        {"state": "playable", "renditions_pending": True},
+        {"state": "processing"},
+        {"purpose": "clip"},
+        {"purpose": "clip", "state": "failed", "problem_code": "timed_out"},
+    ],
+    ids=["playable", "pending", "processing", "clip", "failed-clip"],
 )
-async def test_what_is_not_ready_or_was_not_sent_keeps_what_it_has(house: House, values: dict[str, Any]) -> None:
+async def test_what_is_not_at_rest_or_was_not_sent_keeps_what_it_has(house: House, values: dict[str, Any]) -> None:
     id_ = await ready(house, 90 * DAY, **values)
     before = await house.objects(id_)
     await let_go(house, 30)
@@ -117,6 +188,15 @@ async def test_a_clip_whose_job_was_lost_gets_it_again_once(house: House) -> Non
     for _ in range(2):
         await sweeps.cut_again(house.context)
         assert (await of_clips(house)).count(str(clip_id)) == 1
+
+
+async def test_a_clip_that_plays_and_lacks_something_gets_its_lost_job_again(house: House) -> None:
+    _, clip_id = await waiting_clip(house)
+    await house.set(clip_id, state="playable", renditions_pending=True, playable_at=now() - HOUR)
+    for _ in range(2):
+        await sweeps.order_again(house.context)
+        jobs = [job.task_name for job in await house.jobs() if job.args.get("asset_id") == str(clip_id)]
+        assert jobs == ["make_ladder"]
 
 
 async def test_a_clip_that_nobody_wants_gets_no_job(house: House) -> None:
