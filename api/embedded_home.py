@@ -26,6 +26,7 @@ SUPERUSER, OWNER, APP = "postgres", "showme_owner", "showme_app"
 RECORD = "embedded.json"
 # Where a cluster goes that root keeps in a folder which no other account can enter.
 ELSEWHERE = Path("/var/lib/showme")
+WHOSE = "data-folder"  # beside a cluster that is kept there: the path of the data folder that it belongs to
 TEMPORARY_PREFIX = "showme-cluster-"
 ACCOUNTS = ("showme", "postgres", "nobody")
 # initdb hands its path to a shell, in double quotes; postmaster.pid has a line for it.
@@ -162,6 +163,11 @@ class Home:
                 self.folder.chmod(0o755)
         return self.account.can_enter(self.folder)
 
+    def belonging_to(self, data_dir: Path) -> "Home":
+        """Leave a note whose cluster this is, for whoever finds it without its data folder."""
+        (self.folder / WHOSE).write_bytes(os.fsencode(data_dir))
+        return self
+
     @property
     def major(self) -> int:
         """Of the PostgreSQL that made the cluster."""
@@ -193,7 +199,7 @@ def choose_home(data_dir: Path, record: Record, *, throw_away: bool) -> Home:
                 f"Bring it back, or remove {data_dir / RECORD} to begin with an empty one."
             )
         if home.make():
-            return home
+            return home.belonging_to(data_dir)
     elif home.make():
         return home
     elif not home.data.exists():
@@ -202,7 +208,7 @@ def choose_home(data_dir: Path, record: Record, *, throw_away: bool) -> Home:
         home = Home(_elsewhere(data_dir, throw_away=throw_away))
         record.elsewhere = str(home.folder)
         if home.make():
-            return home
+            return home.belonging_to(data_dir)
     raise EmbeddedError(f"The user {home.account.uid}, who runs PostgreSQL, cannot enter {home.folder}.")
 
 

@@ -16,6 +16,7 @@ import msgspec
 import structlog
 from anyio.to_thread import run_sync
 from litestar import asgi
+from litestar.exceptions import NotFoundException
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import Receive, Scope, Send
 
@@ -80,6 +81,8 @@ def local_store_handler(storage: LocalStorage) -> ASGIRouteHandler:
 
     @asgi("/store", is_mount=True, copy_scope=True, opt=PUBLIC)
     async def local_store(scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"].startswith("/"):  # of /stores, which only begins like it, it is handed `s`
+            raise NotFoundException
         await serve(storage, scope, receive, send)
 
     return local_store

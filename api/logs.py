@@ -62,7 +62,7 @@ class RequestId(ASGIMiddleware):
         request_id = sent if REQUEST_ID.fullmatch(sent) else new_id().hex
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
-        path = _TICKET.sub("…", scope["path"])  # now: a mount takes its own part away
+        path = _TICKET.sub("…", _asked_for(scope))
         started = time.perf_counter()
 
         async def sending(message: Message) -> None:
@@ -78,6 +78,15 @@ class RequestId(ASGIMiddleware):
             finally:
                 took = round((time.perf_counter() - started) * 1000, 1)
                 access_log.info("request", method=scope.get("method"), path=path, status=status, ms=took, **_who(scope))
+
+
+def _asked_for(scope: Scope) -> str:
+    """Return the path with what a mount took away from its beginning, and without the slash it put at its end."""
+    handler = scope.get("route_handler")
+    if not getattr(handler, "is_mount", False):
+        return scope["path"]
+    [mounted_at] = handler.paths
+    return f"{mounted_at}{scope['path']}".rstrip("/")
 
 
 def _who(scope: Scope) -> dict[str, str]:

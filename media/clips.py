@@ -9,6 +9,7 @@ from media import commands, ffmpeg
 from media.binaries import Tools
 from media.checks import expect
 from media.commands import Cut
+from media.costs import cost_s
 from media.facts import Probe
 from media.ladder import FAST_SHORT_SIDE, fit
 from media.packets import scan
@@ -46,7 +47,7 @@ async def make_clip(ranges: Sequence[Range], folder: Path, tools: Tools) -> Clip
         [tools.binaries.ffmpeg, *commands.clip(cuts, size, "clip.mp4", threads=tools.threads)],
         folder=folder,
         # A rendition without an index is read from its beginning to where the range starts.
-        bounds=ffmpeg.encoding(max(cut.end_ms for cut in cuts) + duration_ms, duration_ms * MIB + 64 * MIB),
+        bounds=ffmpeg.encoding(sum(cost_s(facts) for facts in probed), duration_ms * MIB + 64 * MIB),
         on_line=lambda _: None,
     )
     facts = await probe_output(folder / "clip.mp4", tools)
@@ -64,7 +65,8 @@ async def _cut(one: Range, facts: Probe, tools: Tools) -> Cut:
         raise ValueError(f"{one.start_ms} to {one.end_ms} ms is no range of {lasts_ms} ms")
     audio = one.audio or (one.video if facts.audio else None)
     last_ms = facts.last_frame_ms if end_ms > facts.video_ms or one.start_ms > (facts.last_frame_ms or 0) else None
-    return Cut(one.video, audio, one.start_ms, end_ms, audio_ahead_s=ahead_s, last_picture_ms=last_ms)
+    colours = (facts.untagged_matrix, facts.primaries)
+    return Cut(one.video, audio, one.start_ms, end_ms, ahead_s, last_ms, *colours)
 
 
 async def _sound_beside(audio: Path, video: Path, tools: Tools) -> tuple[float, int]:

@@ -11,19 +11,19 @@ from typing import Any
 
 import ffmpeg
 
+from media import colours
 from media.facts import Probe
 from media.ladder import FAST_SHORT_SIDE, Rung, Streams, Tiles, constant_rate, fit
 
 SAFE: dict[str, Any] = {
     "protocol_whitelist": "file",
-    "format_whitelist": "mov,matroska,avi,mpegts,mp3,aac,ogg,wav,flv",
+    "format_whitelist": "mov,matroska,avi,mpegts,mp3,aac,ogg,wav,flv,flac,amr",
     "max_streams": 16,
     "max_pixels": 35_000_000,
     "max_alloc": 300_000_000,
 }
 QUIET = ["-hide_banner", "-nostdin", "-v", "error"]
 CLEAN: dict[str, Any] = {"map_metadata": -1, "map_chapters": -1}  # no place, device or owner reaches what is served
-BT709 = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}
 AAC = {"c:a": "aac", "b:a": "128k", "ac": 2, "ar": 48_000}
 SEGMENT_S = 4
 KEYFRAME_S = 2
@@ -94,7 +94,8 @@ class Still:
 class Ladder:
     """What S4 is told: the rungs from the largest down (only the first may be copied), and the gain in dB.
 
-    Without `sound` there is none, or it is there already. `still` takes the place of the source's pictures.
+    Without `sound` there is none, or it is there already. `still` takes the place of the source's pictures. Of one that
+    is `growing` the playlists tell what is whole while the rest is being made.
     """
 
     rungs: tuple[Rung, ...]
@@ -102,6 +103,7 @@ class Ladder:
     threads: int
     sound: bool = True
     still: Still | None = None
+    growing: bool = False
 
 
 def ladder(source: Path, probe: Probe, plan: Ladder) -> list[str]:
@@ -118,7 +120,7 @@ def ladder(source: Path, probe: Probe, plan: Ladder) -> list[str]:
         if rung.how == "encode":
             options |= _x264(f"v:{index}", rung.max_bit_rate)
     if encoded:
-        options |= {**BT709, **_keyframes(copied=copied)}
+        options |= _keyframes(copied=copied)
     sound = read[str(probe.audio.index)] if probe.audio else None
     grouped = bool(sound and plan.sound)
     names = [f"v:{index}{',agroup:a' * grouped},name:{rung.name}" for index, rung in enumerate(plan.rungs)]
@@ -127,7 +129,7 @@ def ladder(source: Path, probe: Probe, plan: Ladder) -> list[str]:
         options |= AAC
         names.append("a:0,agroup:a,name:audio,default:yes")
     options |= {"var_stream_map": " ".join(names), "threads": plan.threads}
-    outputs = [ffmpeg.output(*mapped, "%v.m3u8", **options, **CLEAN, **_hls())]
+    outputs = [ffmpeg.output(*mapped, "%v.m3u8", **options, **CLEAN, **_hls(copied=copied, growing=plan.growing))]
     if sound and not grouped:
         # Read, and thrown away: of some containers the clock begins with the first stream that is used.
         outputs.append(ffmpeg.output(sound, "-", c="copy", format="null"))
@@ -164,6 +166,7 @@ class Cut:
     """A range of one video. `audio` is the file its sound is in, which may be the same, or None.
 
     `last_picture_ms` is where the last picture of a video begins, which a range that goes on beyond it holds.
+    `untagged_matrix` and `primaries` are those of its Probe.
     """
 
     video: Path
@@ -172,6 +175,8 @@ class Cut:
     end_ms: int
     audio_ahead_s: float = 0.0
     last_picture_ms: int | None = None
+    untagged_matrix: str | None = None
+    primaries: str = ""
 
     @property
     def picture_ms(self) -> int:
@@ -189,12 +194,12 @@ def clip(cuts: Sequence[Cut], size: tuple[int, int], output: str, *, threads: in
     sounds = any(cut.audio for cut in cuts)
     for cut in cuts:
         read = _range(cut.video, cut.picture_ms / 1000, cut.duration_s, threads)
-        parts.append(_framed(_range_picture(cut, read), *size))
+        parts.append(_framed(_range_picture(cut, read), cut, *size))
         if sounds:
             parts.append(_range_sound(cut, read, threads))
     streams = 2 if sounds else 1
     joined = parts if len(cuts) == 1 else _joined(parts, streams)
-    options = {**_x264("v", 3_000_000), **BT709, **_keyframes(copied=False), **CLEAN, "threads": threads}
+    options = {**_x264("v", 3_000_000), **_keyframes(copied=False), **CLEAN, "threads": threads}
     if sounds:
         options |= AAC
     return _compiled(ffmpeg.output(*joined, output, **options, movflags="+faststart"), progress=True)
@@ -222,10 +227,11 @@ def _range_sound(cut: Cut, read: Any, threads: int) -> Any:
     return sound.filter("atrim", end=cut.duration_s).filter("apad", whole_dur=f"{cut.duration_s:.3f}")
 
 
-def _framed(video: Any, width: int, height: int) -> Any:
-    fitted = video.filter("scale", width, height, flags="bicubic", force_original_aspect_ratio="decrease")
-    placed = fitted.filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2")
-    return placed.filter("setsar", "1").filter("format", "yuv420p")
+def _framed(video: Any, cut: Cut, width: int, height: int) -> Any:
+    as_ours = colours.to_bt709(cut.untagged_matrix)
+    fitted = video.filter("scale", width, height, flags="bicubic", force_original_aspect_ratio="decrease", **as_ours)
+    placed = colours.of_bt709(fitted, cut.primaries).filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2")
+    return colours.plain(placed)
 
 
 def _joined(parts: Sequence[Any], streams: int) -> list[Any]:
@@ -256,32 +262,12 @@ def _picture(video: Any, probe: Probe, width: int, height: int) -> Any:
     # Frames are dropped where there are too many, and never repeated: three of them may claim hours.
     if rate := constant_rate(probe):
         video = video.filter("fps", fps=rate)
-    if probe.transfer == "sdr":
-        video = video.filter("scale", width, height, flags="bicubic", **_to_bt709(probe))
-    else:
-        video = _tone_mapped(video.filter("scale", width, height, flags="bicubic"), probe)
-    return video.filter("setsar", "1").filter("format", "yuv420p")
+    return colours.plain(colours.scaled(video, probe, width, height))
 
 
 def _from_zero(video: Any) -> Any:
     """The first frame shown from the beginning on, so that a picture that comes late is no hole."""
     return video.filter("setpts", "PTS*gt(N,0)")
-
-
-def _to_bt709(probe: Probe) -> dict[str, str]:
-    # What says nothing is taken as players take it: by its size.
-    untagged = "bt709" if probe.short_side >= 720 else "bt601"
-    said = {} if probe.matrix else {"in_color_matrix": untagged}
-    return {**said, "out_color_matrix": "bt709", "out_range": "tv"}
-
-
-def _tone_mapped(video: Any, probe: Probe) -> Any:
-    transfer = {"hlg": "arib-std-b67", "pq": "smpte2084"}[probe.transfer]
-    linear = video.filter("zscale", transferin=transfer, primariesin="bt2020", matrixin="bt2020nc",
-                          transfer="linear", npl=100)  # fmt: skip
-    mapped = linear.filter("format", "gbrpf32le").filter("zscale", primaries="bt709")
-    mapped = mapped.filter("tonemap", tonemap="hable", desat=0)
-    return mapped.filter("zscale", transfer="bt709", matrix="bt709", range="tv")
 
 
 def _sound(audio: Any) -> Any:
@@ -321,6 +307,7 @@ def _x264(stream: str, max_bit_rate: int) -> dict[str, Any]:
         f"profile:{stream}": "high",
         f"maxrate:{stream}": max_bit_rate,
         f"bufsize:{stream}": 2 * max_bit_rate,
+        **{f"{name}:{stream}": value for name, value in colours.BT709.items()},
     }
 
 
@@ -331,11 +318,12 @@ def _keyframes(*, copied: bool) -> dict[str, Any]:
     return {"sc_threshold": 0, "force_key_frames": f"expr:gte(t,n_forced*{KEYFRAME_S})", "g": 60 * KEYFRAME_S}
 
 
-def _hls() -> dict[str, Any]:
+def _hls(*, copied: bool, growing: bool) -> dict[str, Any]:
+    """Segments of all rungs that are encoded are short, as those of the first, which plays from its first one on."""
     return {
         "format": "hls",
-        "hls_time": SEGMENT_S,
-        "hls_playlist_type": "vod",
+        "hls_time": SEGMENT_S if copied else KEYFRAME_S,
+        "hls_playlist_type": "event" if growing else "vod",
         "hls_segment_type": "fmp4",
         "hls_flags": "single_file+independent_segments",
         "hls_segment_filename": "%v.m4s",

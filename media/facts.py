@@ -2,16 +2,24 @@
 
 import msgspec
 
+PIXELS_PER_S = 4096 * 2160 * 60  # the most that phones record for long: 4K with 60 pictures a second
 LATE_MS = 50  # a picture that comes later than that is missed
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What is accepted. `max_pixels` is of one picture; ffmpeg itself refuses more than 35 million."""
+    """What is accepted. `max_pixels` is of one picture; ffmpeg itself refuses more than 35 million.
+
+    All pictures together may have as many as 4K with 60 a second has in the longest video that is accepted.
+    """
 
     max_bytes: int = 4 << 30
     max_duration_ms: int = 2 * 3600 * 1000
     max_pixels: int = 35_000_000
     max_streams: int = 16
+
+    @property
+    def max_all_pixels(self) -> int:
+        return PIXELS_PER_S * self.max_duration_ms // 1000
 
 
 class Audio(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +46,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     Times count from the earliest packet that is shown; `video_ms` is where the pictures end, `last_frame_ms` where the
     last one begins. `trimmed`: an edit list hides some of them. `transfer` is `sdr`, `hlg` or `pq`; `rotation` 0, 90,
     180 or 270 degrees clockwise. `frame_rate` is the measured average. `bit_rate` is that of the video, in bits a
-    second; `level` as H.264 counts it (41 is 4.1).
+    second; `level` as H.264 counts it (41 is 4.1). `decoded` counts the frames that are there, shown or not.
     """
 
     container: str
@@ -60,9 +68,11 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     bit_depth: int = 8
     transfer: str = "sdr"
     matrix: str = ""
+    primaries: str = ""
     full_range: bool = False
     interlaced: bool = False
     frames: int = 0
+    decoded: int = 0
     frame_rate: float = 30.0
     variable_frame_rate: bool = False
     last_frame_ms: int | None = None
@@ -83,6 +93,13 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def short_side(self) -> int:
         return min(self.width, self.height)
+
+    @property
+    def untagged_matrix(self) -> str | None:
+        """Where it does not say how its colours are coded: what players take it for, by its size."""
+        if self.matrix:
+            return None
+        return "bt709" if self.short_side >= 720 else "bt601"
 
     @property
     def holds_last(self) -> bool:

@@ -24,7 +24,7 @@ PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<MPD", b"<?xml", b"<svg", b"[playlist]")
 ENCRYPTED_TAGS = frozenset({"encv", "enca", "drmi", "drms", "drmv"})
 TRUNCATION_MS = 500
 SQUARE = Fraction(1)
-GUESSING = ("aac", "mp3")  # nothing in them says how long they are: it is guessed from their bit rate
+GUESSING = ("aac", "amr", "mp3")  # nothing in them says how long they are: it is guessed from their bit rate
 
 
 async def probe(path: Path, *, binaries: Binaries, limits: Limits | None = None) -> Probe:
@@ -139,6 +139,9 @@ def judge(header: Json, packets: Packets, size_bytes: int, limits: Limits) -> Pr
         raise MediaProblem("corrupt", "no frame in the video track")
     if duration_ms > limits.max_duration_ms:
         raise MediaProblem("too_long", f"{duration_ms} ms")
+    decoded = len(video.pts) + video.hidden
+    if (pixels := decoded * _int(found["width"]) * _int(found["height"])) > limits.max_all_pixels:
+        raise MediaProblem("too_much_work", f"{decoded} pictures, {pixels} pixels; {limits.max_all_pixels} are allowed")
     return Probe(
         container=header["format"]["format_name"],
         size_bytes=size_bytes,
@@ -149,6 +152,7 @@ def judge(header: Json, packets: Packets, size_bytes: int, limits: Limits) -> Pr
         profile=str(found.get("profile", "")),
         level=_int(found.get("level")),
         frames=video.frames(),
+        decoded=decoded,
         last_frame_ms=round((max(video.pts) - origin_s) * 1000),
         trimmed=video.hidden > 0,
         start_ms=round((video.start_s - origin_s) * 1000),
@@ -240,6 +244,7 @@ def _picture(stream: Json) -> dict[str, Any]:
         "bit_depth": int(depth.group(1)) if depth else 8,
         "transfer": transfers.get(str(stream.get("color_transfer")), "sdr"),
         "matrix": _known(stream.get("color_space")),
+        "primaries": _known(stream.get("color_primaries")),
         "full_range": stream.get("color_range") == "pc" or pix_fmt.startswith("yuvj"),
         "interlaced": stream.get("field_order", "progressive") not in ("progressive", "unknown"),
     }

@@ -21,6 +21,12 @@ PROBLEMS: dict[str, Kind] = {
     "unsupported_container": Kind(
         "This kind of file is not accepted. Upload an MP4, MOV or WebM video.", retryable=False
     ),
+    "not_a_recording": Kind("This file is neither a video nor a sound recording.", retryable=False),
+    "unsupported_recording": Kind(
+        "This kind of file is not accepted. Upload an MP4, MOV or WebM video, or sound as M4A, MP3, AAC, WAV, FLAC, "
+        "OGG, AMR or WebM.",
+        retryable=False,
+    ),
     "unsupported_codec": Kind(
         "The video is in a format we cannot read. Export it as MP4 and upload that.", retryable=False
     ),
@@ -37,6 +43,10 @@ PROBLEMS: dict[str, Kind] = {
         "This video has more pictures than we take. Record a shorter one, or one of 60 pictures a second.",
         retryable=False,
     ),
+    "too_much_work": Kind(
+        "This video has more pictures of this size than we take. Record a shorter one, or in 4K or less.",
+        retryable=False,
+    ),
     "truncated": Kind(
         "The end of this video is missing. Check that it plays to its end on your device and upload it again.",
         retryable=False,
@@ -45,9 +55,26 @@ PROBLEMS: dict[str, Kind] = {
         "This video is damaged and cannot be played. Check it on your device or record it again.",
         retryable=False,
     ),
+    # What an attachment is
+    "unsupported_file": Kind(
+        "This kind of file cannot be attached. Attach a PDF, a Word, Excel, PowerPoint or OpenDocument file, a JPEG, "
+        "PNG, GIF or WebP picture, plain text, or a recording.",
+        retryable=False,
+    ),
+    "file_with_programs": Kind(
+        "This document has macros or controls in it, which are programs. Save it without them and upload that.",
+        retryable=False,
+    ),
+    "file_damaged": Kind(
+        "This file is damaged. Check that it opens on your device and upload it again.", retryable=False
+    ),
     # What went wrong here
     "lost": Kind("We have lost this video, and are sorry. Upload it again.", retryable=False),
     "source_lost": Kind("The file you sent is not here any more, so this video stays as it is.", retryable=False),
+    "source_not_kept": Kind(
+        "This video could not be processed, and the file you sent is not kept any more. Upload it again.",
+        retryable=False,
+    ),
     "timed_out": Kind("Processing this video took too long. Try again.", retryable=True),
     "out_of_space": Kind("There was no room to process this video. Try again later.", retryable=True),
     "out_of_memory": Kind("There was not enough memory to process this video. Try again later.", retryable=True),

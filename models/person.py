@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Stateful, Tenant, belongs_to, moves, now, of_org, one_of
+from models.base import STAFF, Concerns, Stateful, Tenant, belongs_to, moves, now, of_org, one_of
 
 ORG_ROLES = ("admin", "enablement", "member")
 
@@ -33,6 +33,9 @@ class Person(Stateful):
         Index("uq_person_email", "org_id", "email", unique=True),
         Index("ix_person_name", "org_id", "name", "id"),
     )
+
+    def concerns(self) -> Concerns:
+        return Concerns(self.id, circle=STAFF)
 
 
 class Session(Tenant):
@@ -68,6 +71,8 @@ class RefreshToken(Tenant):
         belongs_to("session_id", "session", cascade=True),
         belongs_to("successor_id", "refresh_token"),
         Index("ix_refresh_token_session", "org_id", "session_id"),
+        # Asked for each token that is deleted: else all of its organization would be gone through for each.
+        Index("ix_refresh_token_successor", "org_id", "successor_id"),
     )
 
 

@@ -82,6 +82,8 @@ RECIPES: dict[str, list[str]] = {
         *["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", *AAC],
     ],
     "audio.m4a": [*SOUND, *AAC],
+    "memo.flac": [*SOUND],
+    "memo.aiff": [*SOUND],
     "encrypted.mp4": [
         *[*PICTURE, *H264, "-encryption_scheme", "cenc-aes-ctr"],
         *["-encryption_key", KEY, "-encryption_kid", KEY],

@@ -11,6 +11,7 @@ from media.probe import probe, probe_voice
 from media.problems import MediaProblem
 from media.voice import as_video
 from tests.clips import TOOLS, ffmpeg
+from tests.colours import SDR, colours
 from tests.kinds import KINDS, SECRETS, kind
 from tests.manifest import Row
 from tests.sync import Seen, count_frames, see
@@ -89,6 +90,7 @@ def wrong_with_outputs(whole: Whole) -> Iterator[str]:
     yield from _shape("the first file", (made.width, made.height), source)
     if whole.playable.how == "encode":
         yield from _plays_anywhere("the first file", made)
+    yield from _says_its_colours(whole)
     if (whole.sound is None) != (source.audio is None):
         yield f"sound: {whole.sound}, of {source.audio}"
     yield from _told(whole)
@@ -106,6 +108,14 @@ def _plays_anywhere(what: str, made: Probe) -> Iterator[str]:
         yield f"{what} is {found}"
     if made.width % 2 or made.height % 2 or not made.square_pixels:
         yield f"{what} is {made.width}x{made.height}, {made.square_pixels=}"
+
+
+def _says_its_colours(whole: Whole) -> Iterator[str]:
+    """As what we serve is, or, where the pictures are a copy, as the source does."""
+    true = [SDR, colours(whole.source)] if whole.playable.how == "copy" else [SDR]
+    for path in sorted({video for video, _ in whole.paths.values()}):
+        if (found := colours(path)) not in true:
+            yield f"{path.name} says of its colours: {found}"
 
 
 def _shape(what: str, size: tuple[int, int], source: Probe) -> Iterator[str]:

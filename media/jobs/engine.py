@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,11 @@ from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager, NotificationCallback
+from psycopg import Notify
+from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+from psycopg.waiting import wait_async
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 
@@ -22,14 +26,16 @@ from media import turns
 from media.jobs.context import WorkerContext
 from media.jobs.tasks import TASKS
 from media.jobs.trying import Strategy, Task, attempt
+from models.database import GRACE_S, SILENT
 
 FAIR = (("long",), ("first",), ("first", "long"))
 PATIENCE = 2
+INTERVAL_S = 0.1  # how often the driver looks up while it waits
 POOL_TIMEOUT_S = 4.0
 RECONNECT_S = 1.0
+STATEMENT_S = 10.0  # then the server ends it, and who does not even do that is hung up on
 OURS: dict[str, Any] = {
     "application_name": "showme worker",
-    "options": "-c search_path=public,queue",
     # A host that vanished is noticed in a minute, not in hours. A unix socket ignores these.
     "connect_timeout": 5,
     "keepalives_idle": 20,
@@ -143,9 +149,37 @@ class Jobs(JobManager):
         return None
 
 
+class Connection(psycopg.AsyncConnection[TupleRow]):
+    """One whose server may fall silent: it waits a second longer than a statement may take, but for ever for news."""
+
+    _for_news = False
+
+    async def notifies(self, *, timeout: float | None = None, stop_after: int | None = None) -> AsyncGenerator[Notify]:  # noqa: ASYNC109 - as it is inherited
+        self._for_news = True
+        try:
+            async for news in super().notifies(timeout=timeout, stop_after=stop_after):
+                yield news
+        finally:
+            self._for_news = False
+
+    async def wait(self, gen: PQGen[RV], interval: float = INTERVAL_S, timeout: float | None = None) -> RV:  # noqa: ASYNC109 - likewise
+        if self._for_news:
+            return await super().wait(gen, interval, timeout)
+        try:
+            async with asyncio.timeout(STATEMENT_S + GRACE_S):
+                return await wait_async(gen, self.pgconn.socket, interval=interval)
+        except TimeoutError as error:
+            self.pgconn.finish()
+            raise psycopg.OperationalError(SILENT) from error
+        except asyncio.CancelledError:
+            self.pgconn.finish()  # asked to cancel, a server that is silent would have to be waited for
+            raise
+
+
 def make_pool(database_url: str) -> AsyncConnectionPool:
     return AsyncConnectionPool(
         conninfo(database_url),
+        connection_class=Connection,
         min_size=1,
         max_size=5,
         timeout=POOL_TIMEOUT_S,
@@ -191,7 +225,8 @@ def conninfo(database_url: str) -> str:
     }
     if ssl := url.query.get("ssl"):
         said["sslmode"] = {"true": "verify-full", "false": "disable"}.get(str(ssl), ssl)
-    return make_conninfo(**{name: value for name, value in said.items() if value}, **OURS)
+    options = f"-c search_path=public,queue -c statement_timeout={round(STATEMENT_S * 1000)}"
+    return make_conninfo(**{name: value for name, value in said.items() if value}, **OURS, options=options)
 
 
 def _many(url: URL, name: str) -> list[str]:

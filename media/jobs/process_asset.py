@@ -9,16 +9,17 @@ from sqlalchemy import false, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from media import keys
-from media.asked import NO_PICTURE, refusal
+from media.asked import NO_PICTURE, NOT_MEDIA, NOT_TAKEN, refusal, worded
 from media.facts import Probe
 from media.jobs.assets import know, order, publish_playable, still
 from media.jobs.context import WorkerContext
+from media.jobs.keep_file import keep_file
 from media.pipeline import copy_playable
 from media.probe import probe as probe_file
 from media.probe import probe_voice
 from media.problems import MediaProblem
 from media.voice import as_video
-from models.asset import Upload
+from models.asset import Asset, Upload
 from models.challenge import Prompt
 from models.take import Response
 
@@ -36,6 +37,8 @@ async def process_asset(context: WorkerContext, org_id: UUID, asset_id: UUID) ->
     async with context.folder() as folder:
         source = folder / "source.bin"
         await _fetch(context, org_id, asset_id, source, terms.sha256)
+        if terms.attachment and await keep_file(context, org_id, asset_id, source):
+            return
         probe = await _probe(context, source, terms)
         await _know(context, org_id, asset_id, probe)
         made = None if probe.is_voice else await copy_playable(source, probe, folder, context.tools)
@@ -47,11 +50,18 @@ async def process_asset(context: WorkerContext, org_id: UUID, asset_id: UUID) ->
 
 @dataclass(frozen=True)
 class _Terms:
-    """What was said with the upload, and what its prompt allows."""
+    """What was said with the upload, and what its prompt allows. An attachment may be a file, a video or a voice."""
 
     sha256: str | None = None
     max_duration_ms: int | None = None
     audio_allowed: bool = False
+    attachment: bool = False
+
+    def worded(self, code: str) -> str:
+        """Return the code whose sentence names all that is taken."""
+        if self.attachment and code in (NOT_MEDIA, NOT_TAKEN):
+            return "unsupported_file"
+        return worded(code, audio_allowed=self.audio_allowed)
 
 
 async def _terms(session: AsyncSession, asset_id: UUID) -> _Terms:
@@ -64,17 +74,21 @@ async def _terms(session: AsyncSession, asset_id: UUID) -> _Terms:
         func.min(Prompt.max_duration_ms), func.coalesce(func.bool_and(Prompt.audio_allowed), false())
     ).where(Prompt.org_id == org_id, Prompt.id.in_(announced.union(answered)))
     sha256 = await session.scalar(select(Upload.sha256).where(upload))
-    return _Terms(sha256, *(await session.execute(prompts)).one())
+    most_ms, audio_allowed = (await session.execute(prompts)).one()
+    purpose = await session.scalar(select(Asset.purpose).where(Asset.org_id == org_id, Asset.id == asset_id))
+    attachment = purpose == "attachment"
+    return _Terms(sha256, most_ms, audio_allowed or attachment, attachment)
 
 
 async def _probe(context: WorkerContext, source: Path, terms: _Terms) -> Probe:
     """Raise MediaProblem, also for what is fine as it is, and not what was asked for."""
+    binaries, limits = context.tools.binaries, context.limits
     try:
-        probe = await probe_file(source, binaries=context.tools.binaries, limits=context.limits)
+        probe = await probe_file(source, binaries=binaries, limits=limits)
     except MediaProblem as problem:
         if problem.code != NO_PICTURE or not terms.audio_allowed:
-            raise
-        probe = as_video(await probe_voice(source, binaries=context.tools.binaries, limits=context.limits))
+            raise MediaProblem(terms.worded(problem.code), problem.detail) from problem
+        probe = as_video(await probe_voice(source, binaries=binaries, limits=limits))
     _check_asked(probe, terms)
     return probe
 

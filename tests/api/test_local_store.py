@@ -313,6 +313,8 @@ async def test_the_store_is_mounted_in_an_application_with_other_routes(tmp_path
         await upload.put(1, BIG)
         assert (await client.get("/store")).status_code == 403
         assert (await client.get("/elsewhere")).status_code == 404
+        assert (await client.get("/storefront")).status_code == 404
+        assert (await client.get(f"/stores/{KEY}")).status_code == 404
         assert "/store" not in json.dumps((await client.get("/schema/openapi.json")).json()["paths"])
     await storage.close()
 

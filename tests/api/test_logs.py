@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from structlog.testing import capture_logs
 
+from tests.client import Client
 from tests.processes import environment
 
 SECRET = "hunter2-of-a-person"
@@ -58,3 +60,21 @@ def test_a_traceback_names_the_error_and_shows_nobodys_password(form: str) -> No
     assert "it broke" in text
     assert "sign_in" in text
     assert SECRET not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/store/an-org/an-asset/source", 403),
+        ("/store", 403),
+        ("/storefront", 404),
+        ("/stores/of/others", 404),
+        ("/storeroom/", 404),
+        ("/v1/me", 401),
+    ],
+)
+async def test_a_request_is_logged_by_the_path_that_was_asked_for(anonymous: Client, path: str, status: int) -> None:
+    with capture_logs() as logged:
+        assert (await anonymous.get(path)).status_code == status
+    lines = [(line["path"], line["status"]) for line in logged if line["event"] == "request"]
+    assert lines == [(path.rstrip("/"), status)]

@@ -3,13 +3,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from media import commands
+from media import colours, commands
 from media.commands import Cut, Ladder, Still
 from media.facts import Audio, Probe
 from media.ladder import Rung, Streams, first_rung, rungs, tiles
 
 SAFE = [
-    *["-format_whitelist", "mov,matroska,avi,mpegts,mp3,aac,ogg,wav,flv"],
+    *["-format_whitelist", "mov,matroska,avi,mpegts,mp3,aac,ogg,wav,flv,flac,amr"],
     *["-max_alloc", "300000000", "-max_pixels", "35000000", "-max_streams", "16", "-protocol_whitelist", "file"],
 ]
 START = ["-hide_banner", "-nostdin", "-v", "error", "-y"]
@@ -34,6 +34,7 @@ PHONE = Probe(
 )
 SOUND = "[0:0]aresample=async=480:first_pts=0:min_hard_comp=0.04"
 FROM_ZERO = r"setpts=PTS*gt(N\,0)"
+SAID = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
 
 
 def like(**changes: object) -> Probe:
@@ -42,6 +43,13 @@ def like(**changes: object) -> Probe:
 
 def graph(argv: list[str]) -> str:
     return argv[argv.index("-filter_complex") + 1]
+
+
+def plain(place: int) -> str:
+    """The filters that follow the one whose output is `place`, up to what is encoded."""
+    notes = [f"sidedata=mode=delete:type={note}" for note in colours.HDR_NOTES]
+    filters = ["setsar=1", "format=yuv420p", *notes, SAID]
+    return ";".join(f"[s{place + index}]{one}[s{place + index + 1}]" for index, one in enumerate(filters))
 
 
 def first(probe: Probe) -> list[str]:
@@ -110,7 +118,7 @@ def test_the_first_rung_is_the_smallest_with_the_sound_and_keyframes_of_its_own(
     argv = first(like(width=1080, height=1920, codec="hevc"))
     assert graph(argv).startswith(
         f"[0:1]{FROM_ZERO}[s0];[s0]scale=360:640:flags=bicubic:out_color_matrix=bt709:out_range=tv[s1];"
-        f"[s1]setsar=1[s2];[s2]format=yuv420p[s3];{SOUND}[s4]"
+        f"{plain(1)};{SOUND}[s12]"
     )
     assert (after(argv, "-c:v:0"), after(argv, "-maxrate:v:0"), after(argv, "-threads")) == ("libx264", "800000", "2")
     assert after(argv, "-var_stream_map") == "v:0,agroup:a,name:360p a:0,agroup:a,name:audio,default:yes"
@@ -157,11 +165,11 @@ def test_loudness_is_read_from_a_summary_that_is_shown() -> None:
 def test_a_ladder_below_a_copied_rung_takes_its_keyframes() -> None:
     argv = commands.ladder(SOURCE, PHONE, Ladder(rungs(PHONE), -3.5, 2))
     assert graph(argv) == (
-        "[0:1]scale=640:360:flags=bicubic:out_color_matrix=bt709:out_range=tv[s0];[s0]setsar=1[s1];"
-        f"[s1]format=yuv420p[s2];{SOUND}[s3];[s3]aresample=96000[s4];[s4]volume=-3.50dB[s5];"
-        "[s5]alimiter=latency=true:level=false:limit=0.8[s6];[s6]aresample=48000[s7]"
+        f"[0:1]scale=640:360:flags=bicubic:out_color_matrix=bt709:out_range=tv[s0];{plain(0)};"
+        f"{SOUND}[s11];[s11]aresample=96000[s12];[s12]volume=-3.50dB[s13];"
+        "[s13]alimiter=latency=true:level=false:limit=0.8[s14];[s14]aresample=48000[s15]"
     )
-    assert [argv[index + 1] for index, word in enumerate(argv) if word == "-map"] == ["0:1", "[s2]", "[s7]"]
+    assert [argv[index + 1] for index, word in enumerate(argv) if word == "-map"] == ["0:1", "[s10]", "[s15]"]
     assert (after(argv, "-c:v:0"), after(argv, "-c:v:1")) == ("copy", "libx264")
     assert (after(argv, "-maxrate:v:1"), after(argv, "-bufsize:v:1")) == ("800000", "1600000")
     assert (after(argv, "-force_key_frames"), after(argv, "-sc_threshold")) == ("source", "0")
@@ -203,7 +211,23 @@ def test_high_dynamic_range_is_mapped_and_not_merely_relabelled(transfer: str) -
     curve = {"hlg": "arib-std-b67", "pq": "smpte2084"}[transfer]
     assert f"transferin={curve}" in graph(argv)
     assert "tonemap=desat=0:tonemap=hable" in graph(argv)
-    assert after(argv, "-color_trc") == "bt709"
+    assert (after(argv, "-color_trc:v:0"), after(argv, "-color_range:v:0")) == ("bt709", "tv")
+
+
+@pytest.mark.parametrize("primaries", ["bt2020", "smpte432", "bt470bg"])
+def test_other_primaries_are_brought_to_ours_and_not_merely_relabelled(primaries: str) -> None:
+    assert f"primaries=bt709:primariesin={primaries}" in graph(first(like(primaries=primaries, codec="hevc")))
+
+
+@pytest.mark.parametrize("primaries", ["", "bt709", "bt709:loop=1"])
+def test_what_has_our_primaries_or_none_that_are_known_is_left_alone(primaries: str) -> None:
+    assert "zscale" not in graph(first(like(primaries=primaries, codec="hevc")))
+
+
+def test_a_copied_rung_is_told_nothing_of_colours() -> None:
+    argv = commands.ladder(SOURCE, PHONE, Ladder(rungs(PHONE), 0, 2))
+    said = [word for word in argv if word.startswith(("-color_", "-colorspace"))]
+    assert said == ["-color_primaries:v:1", "-color_range:v:1", "-color_trc:v:1", "-colorspace:v:1"]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,30 @@ async def test_a_voice_where_none_is_asked_for_is_no_video(house: House) -> None
         assert (asset.state, asset.problem_code, asset.audio_only) == ("failed", "no_video_track", False)
 
 
+@pytest.mark.parametrize(
+    ("name", "audio_allowed", "code"),
+    [
+        ("memo.aiff", True, "unsupported_recording"),
+        ("memo.aiff", False, "unsupported_container"),
+        ("text.mp4", True, "not_a_recording"),
+        ("text.mp4", False, "not_media"),
+    ],
+)
+async def test_where_a_voice_would_do_the_words_name_kinds_of_sound_as_well(
+    house: House, name: str, audio_allowed: bool, code: str
+) -> None:
+    id_ = await house.upload(name, prompt_id=await prompt_that(house, audio_allowed=audio_allowed))
+    await house.drain()
+    assert (await house.asset(id_)).problem_code == code
+
+
+async def test_a_voice_memo_in_flac_plays_too(house: House) -> None:
+    id_ = await house.upload("memo.flac", prompt_id=await prompt_that(house, audio_allowed=True))
+    await house.drain()
+    asset = await house.asset(id_)
+    assert (asset.state, asset.audio_only) == ("ready", True)
+
+
 async def test_what_answers_another_prompt_than_it_was_announced_for_keeps_to_the_stricter(house: House) -> None:
     story = await make_story(house.org, prompts=2)
     async with house.database.tenant(house.org.id) as session:

@@ -173,7 +173,10 @@ async def test_a_round_that_fails_is_followed_by_another(house: House) -> None:
         ),
         ("postgresql+asyncpg://u@h:5433/db?ssl=require", ["host=h", "port=5433", "sslmode=require"]),
         ("postgresql+asyncpg://u@/db?host=a:1&host=b:2", ["host=a,b", "port=1,2"]),
-        ("postgresql+asyncpg://u@h/db?command_timeout=5", ["host=h", "options='-c search_path=public,queue'"]),
+        (
+            "postgresql+asyncpg://u@h/db?command_timeout=5",
+            ["host=h", "options='-c search_path=public,queue -c statement_timeout=10000'"],
+        ),
     ],
     ids=["socket", "tls", "two hosts", "what only asyncpg knows"],
 )
