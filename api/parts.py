@@ -11,7 +11,6 @@ from api.settings import SettingError, Settings, secret_key
 from api.statements import watch_statements
 from media.storage import Storage, open_storage
 from models.database import STATEMENT_S, Database
-from models.migrate import MigrationError, migrate
 
 WORK_STATEMENT_S = 60.0  # nobody waits for the answers of a worker or of a command
 
@@ -107,6 +106,8 @@ def migrate_database(settings: Settings) -> None:
 
 
 def migrate_to_head(urls: Urls) -> None:
+    from models.migrate import MigrationError, migrate  # noqa: PLC0415 - alembic loads slowly; few processes migrate
+
     try:
         migrate(urls.migrate, urls.app)
     except MigrationError as error:

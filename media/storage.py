@@ -6,7 +6,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from media.local_store import LocalStorage
-from media.s3_store import S3Place, S3Storage
 from media.verbs import (
     MAX_PARTS,
     MIN_PART_BYTES,
@@ -39,7 +38,6 @@ __all__ = [
     "OpenMultipart",
     "PartRefused",
     "PartToJoin",
-    "S3Storage",
     "SignedRequest",
     "Storage",
     "StorageError",
@@ -68,7 +66,10 @@ def open_storage(url: str, *, secret: bytes, public_url: str, clock: Clock = tim
     if scheme == "file":
         return _open_folder(rest, secret, public_url, clock)
     if scheme == "s3":
-        return S3Storage(_s3_place(url), clock=clock)
+        from media.s3_store import S3Place, S3Storage  # noqa: PLC0415 - boto3 loads slowly, and a folder needs none
+
+        bucket, options = _s3_place(url)
+        return S3Storage(S3Place(bucket, **options), clock=clock)
     raise ValueError("The store URL must begin with file: or s3://.")
 
 
@@ -85,7 +86,7 @@ def _open_folder(rest: str, secret: bytes, public_url: str, clock: Clock) -> Loc
         raise ValueError(f"The store folder {folder} cannot be used: {error.strerror or error}.") from error
 
 
-def _s3_place(url: str) -> S3Place:
+def _s3_place(url: str) -> tuple[str, dict[str, str]]:
     parts = urlsplit(url)
     bucket, options = parts.netloc, _options(parts.query)
     if not _BUCKET.fullmatch(bucket) or parts.path.strip("/") or parts.fragment:
@@ -99,7 +100,7 @@ def _s3_place(url: str) -> S3Place:
         raise ValueError("The style of the store URL must be path or virtual.")
     if ("access_key" in options) != ("secret_key" in options):
         raise ValueError("The store URL must give access_key and secret_key together, or neither.")
-    return S3Place(bucket=bucket, **options)
+    return bucket, options
 
 
 def _options(query: str) -> dict[str, str]:

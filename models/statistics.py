@@ -28,7 +28,6 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 STANDING_HALF_LIFE = timedelta(days=45)
 TREND_HALF_LIFE = timedelta(days=120)
@@ -228,6 +227,8 @@ def _line(weights: Array, times: Array, there: Array) -> tuple[Array, Array]:
 
 def _estimates(columns: Array, rows: Array, weights: Array, values: Array, steps: Array) -> list[_Estimate]:
     """The first coefficient of each and half its 95 % interval, by the formulas at the top of this file."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - it loads slowly, and most processes estimate nothing
+
     maker = np.eye(values.shape[1]) - columns.swapaxes(1, 2) @ rows
     spread = maker @ maker.swapaxes(1, 2)
     shares = np.diagonal(spread, axis1=1, axis2=2)

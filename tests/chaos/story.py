@@ -18,6 +18,7 @@ from tests.phone.saved import Saved
 from tests.phone.wire import Killed, TurnedClock, Wire
 from tests.phone.world import recording
 from tests.processes import environment
+from tests.stores import NO_TLS
 
 SLUG, PASSWORD, ADMIN = "chaos", "a password of the chaos", "ada@example.com"
 PHONE_DIES = 0.3
@@ -91,7 +92,7 @@ class Story:
         database = video.with_suffix(".json")
         async with asyncio.timeout(LONGEST_S):
             while True:
-                client = httpx.AsyncClient(base_url=self.house.base_url, timeout=10)
+                client = httpx.AsyncClient(base_url=self.house.base_url, timeout=10, verify=NO_TLS)
                 wire = Wire(client, checked=self._note)
                 if chance.random() < PHONE_DIES:
                     wire.last_call = chance.randint(1, 20)

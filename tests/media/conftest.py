@@ -9,7 +9,7 @@ import pytest
 
 from media.storage import Storage
 from tests.s3_shim import S3Server, running_s3
-from tests.stores import Clock, LocalServer, open_s3, running_local
+from tests.stores import NO_TLS, Clock, LocalServer, open_s3, running_local
 
 
 @pytest.fixture(scope="session")
@@ -46,5 +46,5 @@ async def store(
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=30, trust_env=False, verify=NO_TLS) as client:
         yield client

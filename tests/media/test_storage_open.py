@@ -3,7 +3,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from media.storage import LocalStorage, S3Storage, open_storage
+from media.s3_store import S3Storage
+from media.storage import LocalStorage, open_storage
 
 KEY = "a/assets/b/source.bin"
 

@@ -31,6 +31,7 @@ from tests.factories.jobs import House
 from tests.phone.phone import Account, Phone, sha256_of
 from tests.phone.saved import Saved
 from tests.phone.wire import Killed, TurnedClock, Wire
+from tests.stores import NO_TLS
 
 PASSWORD = "a long password"
 
@@ -83,7 +84,8 @@ class World:
     def wire(self) -> Wire:
         app: Any = self.app  # the two libraries write the same types in other words
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        client = httpx.AsyncClient(base_url="http://testserver", mounts={"http://testserver": transport}, timeout=30)
+        mounts = {"http://testserver": transport}
+        client = httpx.AsyncClient(base_url="http://testserver", mounts=mounts, timeout=30, verify=NO_TLS)
         self.clients.append(client)
         return Wire(client, checked=self._check)
 
