@@ -20,6 +20,13 @@ SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
   NULL::text, CAST(:args AS jsonb), CAST(:at AS timestamptz)
 )::procrastinate_job_to_defer_v1])
 """)
+_DEFER_EACH = text("""
+SELECT procrastinate_defer_jobs_v1(array_agg(ROW(
+  CAST(:queue AS varchar), CAST(:task AS varchar), 0, NULL::text, NULL::text,
+  CAST(:args AS jsonb) || jsonb_build_object(CAST(:name AS text), id), NULL::timestamptz
+)::procrastinate_job_to_defer_v1))
+FROM unnest(CAST(:ids AS text[])) AS id
+""")
 # Of a clip that is to be cut, what it will last is what its segments do.
 _LASTS = text("""
 SELECT CAST(coalesce(a.duration_ms, (
@@ -43,11 +50,7 @@ async def defer(
     A job carries ids only, the organization's and the request's among them; in the long queue, what it will cost, too.
     Jobs of one `lock` run one after the other; `at` says not before when.
     """
-    # A session that is not the request's own, of a route without a token, knows only what the logs know.
-    request_id = session.info.get("request_id") or get_contextvars().get("request_id", "")
-    args = {"org_id": str(session.info["org_id"]), "request_id": request_id, **ids}
-    if trace := traces.traceparent():
-        args[traces.TRACEPARENT] = trace
+    args = _args(session) | ids
     await session.flush()
     priority = 0
     if queue in ("first", "long"):
@@ -55,6 +58,24 @@ async def defer(
         args[turns.COST], priority = str(cost), turns.priority_of(task, now(), cost)
     keys = {"queue": queue, "task": task, "priority": priority, "lock": lock, "at": at}
     await session.execute(_DEFER, {**keys, "args": msgspec.json.encode(args).decode()})
+
+
+async def defer_each(session: AsyncSession, task: str, *, queue: Literal["quick", "mail"], **ids: list[str]) -> None:
+    """Have the task run once for each id, by one statement: `defer_each(…, account_token_id=[…])`."""
+    [(name, wanted)] = ids.items()
+    await session.flush()
+    if wanted:
+        keys = {"queue": queue, "task": task, "name": name, "ids": wanted}
+        await session.execute(_DEFER_EACH, {**keys, "args": msgspec.json.encode(_args(session)).decode()})
+
+
+def _args(session: AsyncSession) -> dict[str, str]:
+    # A session that is not the request's own, of a route without a token, knows only what the logs know.
+    request_id = session.info.get("request_id") or get_contextvars().get("request_id", "")
+    args = {"org_id": str(session.info["org_id"]), "request_id": request_id}
+    if trace := traces.traceparent():
+        args[traces.TRACEPARENT] = trace
+    return args
 
 
 async def _cost_s(session: AsyncSession, task: str, asset_id: str | None) -> float:

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, case, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, case, exists, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.base import now
 from models.challenge import Assignment, Challenge
+from models.event import write_event
 from models.org import Org
 from models.person import Person
 from models.take import Take
@@ -85,16 +86,36 @@ async def close_all(session: AsyncSession, challenge: Challenge) -> None:
     await session.flush()
 
 
+async def close_of(session: AsyncSession, person: Person) -> None:
+    """Close what is not done of somebody who leaves, remembering where it was."""
+    mine = (Assignment.org_id == person.org_id) & (Assignment.person_id == person.id)
+    for row in await _locked(session, mine & Assignment.state.not_in(("done", "excused", "closed"))):
+        _rest(row, "closed")
+    await session.flush()
+
+
+async def come_back_of(session: AsyncSession, person: Person) -> None:
+    """Give back to somebody who returns what is still asked of others; nobody starts overdue."""
+    asked = select(Challenge.id).where(Challenge.org_id == person.org_id, Challenge.state == "published")
+    mine = (Assignment.org_id == person.org_id) & (Assignment.person_id == person.id)
+    at = now()
+    for row in await _locked(session, mine & (Assignment.state == "closed") & Assignment.challenge_id.in_(asked)):
+        _come_back(row)
+        if row.state in {"open", "in_progress", "retake"} and row.due_at is not None and row.due_at <= at:
+            row.due_at, row.due_at_own = None, True
+    await session.flush()
+
+
 async def follow_audience(
     session: AsyncSession, challenge: Challenge, reached: Iterable[UUID], teams: Collection[UUID] | None
 ) -> None:
     """Close the untouched copies of those whom the audience leaves out now, and bring back what it reaches again.
 
     A person is in it who is among `reached`, or whose copy was made in one of `teams` (None: all of them), also after
-    moving on. Whoever has begun a take keeps the copy.
+    moving on. Whoever has begun a take keeps the copy; of those who have left, all stays closed.
     """
     inside, taken = set(reached), await _with_takes(session, challenge)
-    rows = await _locked(session, _of(challenge) & Assignment.state.in_((*UNTOUCHED, "closed")))
+    rows = await _locked(session, _of(challenge) & Assignment.state.in_((*UNTOUCHED, "closed")) & _is_here())
     for row in rows:
         covered = row.person_id in inside or teams is None or row.team_id in teams or row.id in taken
         if covered and row.state == "closed":
@@ -111,8 +132,10 @@ async def follow_dates(session: AsyncSession, challenge: Challenge, *, due: bool
     for row in rows:
         due_at = due_for(challenge, zones[row.person_id]) if due and not row.due_at_own else row.due_at
         if (row.due_at, row.opens_at) != (due_at, challenge.opens_at):
+            before = row.due_at
             row.due_at, row.opens_at = due_at, challenge.opens_at
             row.version += 1
+            _tell_due(session, row, before)
         if row.state in UNTOUCHED and row.state != first_state(row.opens_at, at):
             _go(row, first_state(row.opens_at, at))
     await session.flush()
@@ -140,10 +163,17 @@ async def expect_again(session: AsyncSession, assignment: Assignment, challenge:
 async def set_due(session: AsyncSession, assignment: Assignment, challenge: Challenge, due_at: datetime | None) -> None:
     """Give a person a due time of their own; None goes back to the challenge's."""
     zones = await _zones(session, assignment.org_id, [assignment.person_id])
+    before = assignment.due_at
     assignment.due_at_own = due_at is not None
     assignment.due_at = due_at or due_for(challenge, zones[assignment.person_id])
     assignment.version += 1
+    _tell_due(session, assignment, before)
     await session.flush()
+
+
+def _tell_due(session: AsyncSession, row: Assignment, before: datetime | None) -> None:
+    if row.due_at != before:
+        write_event(session, row, "due_changed", due_at=row.due_at, before=before)
 
 
 def among(column: InstrumentedAttribute[UUID], ids: Collection[UUID]) -> ColumnElement[bool]:
@@ -153,6 +183,12 @@ def among(column: InstrumentedAttribute[UUID], ids: Collection[UUID]) -> ColumnE
 
 def _of(challenge: Challenge) -> ColumnElement[bool]:
     return (Assignment.org_id == challenge.org_id) & (Assignment.challenge_id == challenge.id)
+
+
+def _is_here() -> ColumnElement[bool]:
+    """Whether the person of an assignment has not left: what closed with them comes back with them only."""
+    left = (Person.org_id == Assignment.org_id) & (Person.id == Assignment.person_id) & (Person.state == "left")
+    return ~exists().where(left)
 
 
 def _copy(challenge: Challenge, member: Member, zone: str, at: datetime) -> Assignment:

@@ -1,5 +1,6 @@
 """Invitations and password resets: links that may be used once."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,9 +11,10 @@ from api.accounts import throttle
 from api.accounts.passwords import hash_password
 from api.accounts.schemas import AcceptInvitation, SignedIn
 from api.accounts.sessions import Client, Gate, end_sessions, open_session, org_of_slug
-from media.queue import defer
+from media.queue import defer, defer_each
 from models.base import now
 from models.errors import UnauthenticatedError
+from models.event import write_event
 from models.org import Org
 from models.person import AccountToken, Person
 from models.tokens import read_token
@@ -27,9 +29,23 @@ async def send_link(session: AsyncSession, person: Person, purpose: str) -> Acco
     await end_links(session, person, purpose)
     made = AccountToken(org_id=person.org_id, person_id=person.id, purpose=purpose, expires_at=now() + LIFE[purpose])
     session.add(made)
+    write_event(session, person, f"{purpose}_sent")
     await session.flush()
     await defer(session, "send_link", queue="mail", account_token_id=str(made.id))
     return made
+
+
+async def invite_all(session: AsyncSession, people: Sequence[Person]) -> None:
+    """Invite people who are new, many at once."""
+    until = now() + LIFE["invitation"]
+    made = [
+        AccountToken(org_id=person.org_id, person_id=person.id, purpose="invitation", expires_at=until)
+        for person in people
+    ]
+    session.add_all(made)
+    for person in people:
+        write_event(session, person, "invitation_sent")
+    await defer_each(session, "send_link", queue="mail", account_token_id=[str(link.id) for link in made])
 
 
 async def _use(session: AsyncSession, org_id: UUID, token_id: UUID, purpose: str) -> Person:
@@ -89,7 +105,9 @@ async def set_password(gate: Gate, token: str, password: str) -> None:
     hashed = await hash_password(password)
     async with gate.database.tenant(org_id) as session:
         person = await _use(session, org_id, token_id, "password_reset")
+        session.info["actor_id"] = person.id
         person.password_hash = hashed
+        write_event(session, person, "password_changed")
         await session.flush()
         await end_sessions(session, org_id, person.id)
         slug = await session.scalar(select(Org.slug).where(Org.id == org_id))

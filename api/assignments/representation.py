@@ -6,14 +6,19 @@ from typing import Any
 
 from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from api.assignments.schemas import AssignedChallenge, AssignmentOut
+from api.assignments.schemas import AssignedChallenge, AssignmentDetail, AssignmentOut
+from api.auth import Actor
+from api.progress.next_steps import next_step_out, select_open
 from api.refs import PersonRef
 from models.assignments import present_state
 from models.base import now
 from models.challenge import Assignment, Challenge, Prompt
+from models.critique import NextStep
 from models.person import Person
-from models.submission import HANDED_IN
+from models.rubric import Criterion
+from models.submission import is_used
 from models.take import Take
 
 # The rep has something to do.
@@ -24,6 +29,23 @@ async def assignment_out(session: AsyncSession, assignment: Assignment) -> Assig
     await session.flush()
     query = assignment_rows().where(Assignment.org_id == assignment.org_id, Assignment.id == assignment.id)
     return make_out((await session.execute(query)).one())
+
+
+async def assignment_detail(session: AsyncSession, actor: Actor, assignment: Assignment) -> AssignmentDetail:
+    """Return it with what was agreed last time: to be seen before the next take, not after it."""
+    plain = await assignment_out(session, assignment)
+    practised = (
+        select(Criterion.skill_id)
+        .join(
+            Challenge,
+            (Challenge.org_id == Criterion.org_id) & (Challenge.rubric_version_id == Criterion.rubric_version_id),
+        )
+        .where(Challenge.org_id == assignment.org_id, Challenge.id == assignment.challenge_id)
+    )
+    steps = select_open(actor, [assignment.person_id]).where(NextStep.skill_id.in_(practised))
+    found = [next_step_out(step, name) for step, name, _ in await session.execute(steps)]
+    fields = {name: getattr(plain, name) for name in plain.__struct_fields__}
+    return AssignmentDetail(**fields, next_steps=found)
 
 
 def assignment_rows() -> Select[*tuple[Any, ...]]:
@@ -65,16 +87,11 @@ def _prompt_count() -> ScalarSelect[int]:
 
 
 def _takes_used() -> ScalarSelect[int]:
-    used = Take.__table__.alias("used")
+    used = aliased(Take)
     return (
         select(func.count())
         .select_from(used)
-        .where(
-            used.c.org_id == Assignment.org_id,
-            used.c.assignment_id == Assignment.id,
-            used.c.practice.is_(False),
-            used.c.state.in_(HANDED_IN),
-        )
+        .where(used.org_id == Assignment.org_id, used.assignment_id == Assignment.id, is_used(used))
         .correlate(Assignment)
         .scalar_subquery()
     )

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access import OWN, one
 from api.assignments import service
-from api.assignments.representation import assignment_out
-from api.assignments.schemas import AssignmentOut, AssignmentPatch, PeopleIn, State
+from api.assignments.representation import assignment_detail, assignment_out
+from api.assignments.schemas import AssignmentDetail, AssignmentOut, AssignmentPatch, PeopleIn, State
 from api.auth import Actor, Caller
 from api.creation import created
 from api.etags import ETAG_HEADER, IfMatch, require_match, tagged
@@ -90,15 +90,15 @@ async def add_assignments(
     "/assignments/{assignment_id:uuid}",
     dependencies={"assignment": one(Assignment, may_see)},
     operation_id="GetAssignment",
-    summary="One assignment",
+    summary="One assignment, with the next steps agreed last time",
     response_headers=ETAG_HEADER,
     responses=declared(),
     tags=["assignments"],
 )
 async def get_assignment(
-    assignment: NamedDependency[Assignment], session: NamedDependency[AsyncSession]
-) -> Response[AssignmentOut]:
-    return Response(await assignment_out(session, assignment), headers=tagged(assignment.version))
+    assignment: NamedDependency[Assignment], actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]
+) -> Response[AssignmentDetail]:
+    return Response(await assignment_detail(session, actor, assignment), headers=tagged(assignment.version))
 
 
 @patch(

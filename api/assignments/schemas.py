@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 
+from api.progress.next_steps import NextStepOut
 from api.refs import PersonRef
 from api.times import Instant
 
@@ -53,3 +54,9 @@ class AssignmentOut(msgspec.Struct, frozen=True):
     accepted_take_id: UUID | None
     created_at: datetime
     version: int
+
+
+class AssignmentDetail(AssignmentOut, frozen=True):
+    """`next_steps`: the person's open ones from last time, on the skills this challenge practises."""
+
+    next_steps: list[NextStepOut]

@@ -18,13 +18,13 @@ from api.audiences import (
     check_manages,
     check_manages_people,
     check_people,
-    members_of,
     replace_audience,
     teams_of,
 )
 from api.auth import Actor
 from models import assignments
-from models.assignments import Member
+from models.assignments import Member, among
+from models.audiences import members_of
 from models.challenge import Challenge
 from models.errors import IllegalMoveError
 from models.org import hold_org
@@ -81,29 +81,34 @@ async def add_to(session: AsyncSession, actor: Actor, challenge: Challenge, pers
     return await assignments.assign(session, challenge, [member for member in members if member[0] in wanted])
 
 
-async def assign_joiner(session: AsyncSession, org_id: UUID, person_id: UUID, team_id: UUID) -> int:
-    """Give a new rep of a team the published challenges that take joiners; return how many. It may run twice.
+async def assign_joiners(session: AsyncSession, org_id: UUID, team_id: UUID, person_ids: Sequence[UUID]) -> int:
+    """Give new reps of a team the published challenges that take joiners; return how many. It may run twice.
 
     For a person who is not a rep of this team now, it does nothing.
     """
     await session.flush()
     await hold_org(session, org_id)  # a challenge that is being published would not be seen, nor see the joiner
-    is_rep = exists().where(
-        Membership.org_id == org_id,
-        Membership.team_id == team_id,
-        Membership.person_id == person_id,
-        Membership.role == "rep",
-        Membership.until_at.is_(None),
+    reps = await session.scalars(
+        select(Membership.person_id).where(
+            Membership.org_id == org_id,
+            Membership.team_id == team_id,
+            among(Membership.person_id, person_ids),
+            Membership.role == "rep",
+            Membership.until_at.is_(None),
+        )
     )
+    members: list[Member] = [(person_id, team_id) for person_id in reps.all()]
+    if not members:
+        return 0
     rows = await session.scalars(
         select(Challenge)
         .join(Audience, (Audience.org_id == Challenge.org_id) & (Audience.id == Challenge.audience_id))
-        .where(Challenge.org_id == org_id, Challenge.state == "published", Audience.joiners == "include", is_rep)
+        .where(Challenge.org_id == org_id, Challenge.state == "published", Audience.joiners == "include")
         .where(or_(Audience.everyone, _has_team(org_id, team_id)))
         .order_by(Challenge.id)
         .with_for_update(of=Challenge, key_share=True)
     )
-    return sum([await assignments.assign(session, challenge, [(person_id, team_id)]) for challenge in rows.all()])
+    return sum([await assignments.assign(session, challenge, members) for challenge in rows.all()])
 
 
 def _has_team(org_id: UUID, team_id: UUID) -> Any:

@@ -14,6 +14,7 @@ from api.creation import existing
 from api.people.schemas import PersonIn, PersonOut, PersonPatch, PersonTeam, person_out
 from api.teams.service import end_memberships
 from api.zones import check_zone
+from models import assignments, reviewing
 from models.base import now
 from models.errors import ConflictError
 from models.event import write_event
@@ -77,10 +78,13 @@ async def change_person(session: AsyncSession, person: Person, data: PersonPatch
         await _check_email(session, person.org_id, data.email.lower())
         await _change_email(session, person, data.email.lower())
     if data.org_role is not msgspec.UNSET and data.org_role != person.org_role:
-        await _change_role(session, person, data.org_role)
+        await change_role(session, person, data.org_role)
     if data.state is not msgspec.UNSET and data.state != person.state:
         await (_leave(session, person) if data.state == "left" else _return(session, person))
     person.version += 1
+    fields = [name for name in ("email", "name", "time_zone") if getattr(data, name) is not msgspec.UNSET]
+    if fields:
+        write_event(session, person, "changed", fields=fields)
     await session.flush()
 
 
@@ -93,11 +97,19 @@ async def _change_email(session: AsyncSession, person: Person, email: str) -> No
         await send_link(session, person, "invitation")
 
 
-async def _change_role(session: AsyncSession, person: Person, org_role: str) -> None:
+async def change_role(session: AsyncSession, person: Person, org_role: str) -> None:
+    """Give a person, whose row is locked, another role in the organization.
+
+    Raises:
+        ConflictError: nobody would be left to administer it.
+    """
     if person.org_role == "admin":
         await _check_not_last_admin(session, person)
     write_event(session, person, "role_changed", **{"from": person.org_role, "to": org_role})
     person.org_role = org_role
+    await session.flush()
+    if not await reviewing.eligible(session, person.org_id, [person.id]):
+        await reviewing.end_of(session, person.org_id, person.id)
 
 
 async def _leave(session: AsyncSession, person: Person) -> None:
@@ -107,6 +119,8 @@ async def _leave(session: AsyncSession, person: Person) -> None:
     person.left_at = now()
     await session.flush()
     await end_memberships(session, person)
+    await assignments.close_of(session, person)
+    await reviewing.end_of(session, person.org_id, person.id)
     await end_sessions(session, person.org_id, person.id)
     await end_links(session, person)
 
@@ -120,6 +134,7 @@ async def _return(session: AsyncSession, person: Person) -> None:
     person.move("active" if person.password_hash else "invited")
     person.left_at = None
     await session.flush()
+    await assignments.come_back_of(session, person)
     if person.state == "invited":
         await send_link(session, person, "invitation")
 

@@ -5,22 +5,18 @@ from litestar import get
 from litestar.datastructures import State
 from litestar.di import NamedDependency, Provide
 from litestar.params import PathParameter
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.access import OWN, one
+from api.access import one
 from api.auth import Actor, Caller
-from api.paging import Cursor, Limit, Page, after, page
+from api.paging import Cursor, Limit
 from api.policy import may_see_progress, may_see_team_progress
 from api.problems import declared
 from api.progress import service
-from api.progress.next_steps import NextStepOut, is_open, next_step_out
 from api.progress.schemas import AsOf, IncludeSubteams, PersonProgress, TeamProgress
 from api.reading import reading
 from api.times import read_instant
-from models.critique import NextStep
 from models.person import Person
-from models.skill import Skill
 from models.team import Team
 
 
@@ -80,24 +76,4 @@ async def get_team_progress(
     )
 
 
-@get(
-    "/me/next-steps",
-    opt=OWN,
-    operation_id="ListMyNextSteps",
-    summary="My open next steps, oldest first",
-    responses=declared(),
-    tags=["progress"],
-)
-async def list_my_next_steps(
-    actor: NamedDependency[Actor], session: NamedDependency[AsyncSession], limit: Limit = 50, cursor: Cursor = None
-) -> Page[NextStepOut]:
-    query = (
-        select(NextStep, Skill.name)
-        .join(Skill, (Skill.org_id == NextStep.org_id) & (Skill.id == NextStep.skill_id))
-        .where(NextStep.org_id == actor.org_id, NextStep.person_id == actor.person_id, is_open())
-    )
-    rows = (await session.execute(after(query, [NextStep.published_at, NextStep.id], cursor, limit))).all()
-    return page(rows, limit, lambda row: (row[0].published_at, row[0].id), lambda row: next_step_out(row[0], row[1]))
-
-
-routes = [get_person_progress, get_team_progress, list_my_next_steps]
+routes = [get_person_progress, get_team_progress]

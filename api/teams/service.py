@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from api.auth import Actor
-from api.challenges.reach import assign_joiner
+from api.challenges.reach import assign_joiners
 from api.creation import existing
 from api.policy import visible
 from api.teams.schemas import MemberOut, TeamDetail, TeamIn, TeamPatch
@@ -17,6 +17,7 @@ from models.event import write_event
 from models.ids import new_id
 from models.org import hold_org
 from models.person import Person
+from models.reviewing import stopped_managing
 from models.team import Membership, Team
 
 
@@ -38,6 +39,7 @@ async def create_team(session: AsyncSession, actor: Actor, data: TeamIn) -> tupl
         created_by=actor.person_id,
     )
     session.add(team)
+    write_event(session, team, "created")
     await session.flush()
     return team, True
 
@@ -56,6 +58,7 @@ async def change_team(session: AsyncSession, team: Team, data: TeamPatch) -> Non
     """
     if data.name is not msgspec.UNSET:
         team.name = data.name
+        write_event(session, team, "changed", fields=["name"])
     if data.parent_id is not msgspec.UNSET and data.parent_id != team.parent_id:
         await _hang(session, team, data.parent_id)
     team.version += 1
@@ -101,11 +104,21 @@ async def put_member(session: AsyncSession, team: Team, person: Person, role: st
         raise ConflictError("This person has left the organization.", code="person-left", state="left")
     present = await _membership(session, team, person)
     if present is None or present.role != role:
-        since = await _end(session, present) if present else now()
-        present = await _start(session, team, person, role, since)
+        present = await change_membership(session, team.id, person, role, present)
         if role == "rep":
-            await assign_joiner(session, team.org_id, person.id, team.id)
+            await assign_joiners(session, team.org_id, team.id, [person.id])
     return MemberOut(person.id, person.name, present.role, present.from_at)
+
+
+async def change_membership(
+    session: AsyncSession, team_id: UUID, person: Person, role: str, present: Membership | None
+) -> Membership:
+    """End the membership there is, if any, and start one of this role from then on."""
+    since = await _end(session, present) if present else now()
+    made = Membership(org_id=person.org_id, team_id=team_id, person_id=person.id, role=role, from_at=since)
+    session.add(made)
+    write_event(session, made, "started", team_id=str(team_id), person_id=str(person.id), role=role)
+    return made
 
 
 async def _membership(session: AsyncSession, team: Team, person: Person) -> Membership | None:
@@ -120,14 +133,6 @@ async def _membership(session: AsyncSession, team: Team, person: Person) -> Memb
     return found
 
 
-async def _start(session: AsyncSession, team: Team, person: Person, role: str, since: datetime) -> Membership:
-    made = Membership(org_id=team.org_id, team_id=team.id, person_id=person.id, role=role, from_at=since)
-    session.add(made)
-    write_event(session, made, "started", team_id=str(team.id), person_id=str(person.id), role=role)
-    await session.flush()
-    return made
-
-
 async def _end(session: AsyncSession, membership: Membership) -> datetime:
     """End it now, and write that first: only one may last at a time. Return when it ended."""
     membership.until_at = max(now(), membership.from_at)  # another machine's clock may be ahead
@@ -140,6 +145,8 @@ async def _end(session: AsyncSession, membership: Membership) -> datetime:
         role=membership.role,
     )
     await session.flush()
+    if membership.role == "manager":
+        await stopped_managing(session, membership.org_id, membership.person_id, membership.team_id)
     return membership.until_at
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text, update
 
-from api.challenges.reach import assign_joiner
+from api.challenges.reach import assign_joiners
 from models.person import Person
 from models.team import Membership, Team
 from tests.factories.challenges import (
@@ -294,7 +294,7 @@ async def test_who_joins_while_it_is_published_gets_it(org: OrgKit) -> None:
     draft = await drafted(cast, audience=to_teams(cast.team_id, joiners="include"))
     async with org.database.tenant(org.id) as session:
         session.add(Membership(org_id=org.id, team_id=cast.team_id, person_id=new.id, role="rep"))
-        assert await assign_joiner(session, org.id, new.id, cast.team_id) == 0
+        assert await assign_joiners(session, org.id, cast.team_id, [new.id]) == 0
         publishing = asyncio.create_task(act(cast.manager, draft, "publish"))
         await somebody_waits(org)
     assert (await publishing).status_code == 200
