@@ -15,6 +15,7 @@ from media.binaries import Binaries, BinaryMissing, describe, find_binaries
 from media.isolation import attempt
 from media.storage import StorageError
 from media.transcribe import unavailable
+from models.audits import practice_seen_anywhere
 from models.database import Database
 from models.migrate import newest, present
 
@@ -38,15 +39,7 @@ async def doctor(settings: Settings, *, mend: bool = False) -> int:
     """
     if mend:
         await _mend_store(settings)
-    checks: list[Callable[[Settings], Awaitable[list[Finding]]]] = [
-        _database,
-        _store,
-        _disk,
-        _programs,
-        _captions,
-        _secret,
-    ]
-    findings = [finding for check in checks for finding in await check(settings)]
+    findings = [finding for check in CHECKS for finding in await check(settings)]
     for finding in findings:
         print(f"{'ok  ' if not finding.remedy else 'BAD '} {finding.part:<10} {finding.found}")
         if finding.remedy:
@@ -63,12 +56,25 @@ async def _database(settings: Settings) -> list[Finding]:
         return [Finding("database", "not found", str(error))]
     try:
         async with asyncio.timeout(10):
-            return [*await _schema(database), *await _roles(database), await _clock(database)]
+            found = [*await _schema(database), *await _roles(database), await _clock(database)]
+        return [*found, *await _practice(database)]
     except Exception as error:  # noqa: BLE001  # whatever the driver raises is the finding
         remedy = "Check SHOWME_DATABASE_URL, and that the server runs."
         return [Finding("database", f"does not answer: {error}", remedy)]
     finally:
         await database.dispose()
+
+
+async def _practice(database: Database) -> list[Finding]:
+    """Practice takes are their person's alone: look for any row that would show one to somebody else."""
+    async with database.without_tenant() as session:
+        if await present(session) != newest():
+            return []  # the questions are of the newest tables
+    found = await practice_seen_anywhere(database)
+    if not found:
+        return [Finding("practice", "no practice take can be seen by anybody else")]
+    remedy = "Report this, with these lines; nothing of it is a setting of yours."
+    return [Finding("practice", f"{one.what} {one.id} of {one.org_id} shows one", remedy) for one in found]
 
 
 async def _schema(database: Database) -> list[Finding]:

@@ -20,7 +20,7 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -108,21 +108,29 @@ class Metered(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         route, method = str(scope.get("path_template") or NOWHERE), method_of(scope)
-        status, started = 500, time.perf_counter()
+        status, started, streams = 500, time.perf_counter(), False
 
         async def sending(message: Message) -> None:
-            nonlocal status
+            nonlocal status, streams
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if streams := is_stream(message):  # it is answered; how long it is listened to is up to the client
+                    _Flight.count -= 1
+                    _seconds(route, method).observe(time.perf_counter() - started)
             await send(message)
 
         _Flight.count += 1
         try:
             await next_app(scope, receive, sending)
         finally:
-            _Flight.count -= 1
             _requests(route, method, status).inc()
-            _seconds(route, method).observe(time.perf_counter() - started)
+            if not streams:
+                _Flight.count -= 1
+                _seconds(route, method).observe(time.perf_counter() - started)
+
+
+def is_stream(message: HTTPResponseStartEvent) -> bool:
+    return any(name == b"content-type" and value.startswith(b"text/event-stream") for name, value in message["headers"])
 
 
 async def count_unmatched(message: Message, scope: Scope) -> None:

@@ -11,18 +11,25 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, true
 
+from api import policy_critiques, policy_library, policy_reviews
 from api.auth import Actor
+from api.policy_challenges import challenge_assets
 from api.refs import PersonRef
 from models.asset import Asset, Upload
 from models.base import Tenant
 from models.bright_spot import BrightSpot, Consent, Segment
-from models.challenge import Assignment, Challenge, Prompt
+from models.challenge import Assignment, Challenge
+from models.conversation import CritiqueRemark, DraftVersion, MomentReply
 from models.critique import Critique, Moment, NextStep
 from models.person import Person, Session
+from models.review import Delegation, GuestReview
+from models.reviewing import named
 from models.rubric import Rubric, RubricVersion
+from models.series import Series
 from models.skill import Skill
 from models.take import Response, Take
 from models.team import Audience, AudiencePerson, AudienceTeam, Membership, Team
+from models.template import Template
 
 Predicate = ColumnElement[bool]
 
@@ -66,7 +73,7 @@ def _person(actor: Actor) -> Predicate:
         Membership.org_id == actor.org_id,
         Membership.person_id == Person.id,
         Membership.until_at.is_(None),
-        or_(Membership.team_id.in_(actor.managed), Membership.team_id.in_(actor.teams)),
+        or_(Membership.team_id.in_(actor.reviewed), Membership.team_id.in_(actor.teams)),
     )
     return or_(Person.id == actor.person_id, near)
 
@@ -82,20 +89,21 @@ def _challenge(actor: Actor) -> Predicate:
     assigned = exists().where(
         Assignment.org_id == actor.org_id,
         Assignment.challenge_id == Challenge.id,
-        or_(Assignment.person_id == actor.person_id, Assignment.team_id.in_(actor.managed)),
+        or_(Assignment.person_id == actor.person_id, Assignment.team_id.in_(actor.reviewed)),
     )
-    return or_(own, and_(Challenge.state != "draft", assigned))
+    return or_(own, and_(Challenge.state != "draft", or_(assigned, policy_reviews.reviews_some_of(actor))))
 
 
 def _assignment(actor: Actor) -> Predicate:
     if actor.is_enablement:
         return true()
-    return or_(Assignment.person_id == actor.person_id, Assignment.team_id.in_(actor.managed))
+    return or_(Assignment.person_id == actor.person_id, Assignment.team_id.in_(actor.reviewed))
 
 
 def _take(actor: Actor) -> Predicate:
     shown = and_(Take.state.in_(SHOWN), Take.practice.is_(False))
-    reviewed_by_me = shown if actor.is_enablement else and_(shown, Take.team_id.in_(actor.managed))
+    asked = or_(Take.team_id.in_(actor.reviewed), named(Take, actor.person_id))
+    reviewed_by_me = shown if actor.is_enablement else and_(shown, asked)
     return or_(Take.person_id == actor.person_id, reviewed_by_me)
 
 
@@ -112,40 +120,48 @@ def _asset(actor: Actor) -> Predicate:
         Take.id == Response.take_id,
         _take(actor),
     )
-    of_prompt = exists().where(
-        Prompt.org_id == org,
-        Prompt.asset_id == Asset.id,
-        Challenge.org_id == org,
-        Challenge.id == Prompt.challenge_id,
-        _challenge(actor),
-    )
+    of_challenge = challenge_assets(actor, _challenge(actor))
+    of_critique = policy_critiques.critique_assets(actor, _critique(actor))
     of_clip = exists().where(BrightSpot.org_id == org, BrightSpot.clip_asset_id == Asset.id, _bright_spot(actor))
     # What is erased an admin answers for: there is nothing left of it to be seen but the receipt.
     erased = [Asset.state == "deleted"] if actor.is_admin else []
-    return or_(Asset.owner_id == actor.person_id, of_take, of_prompt, of_clip, *erased)
+    of_template = policy_library.template_asset(actor)
+    return or_(Asset.owner_id == actor.person_id, of_take, *of_challenge, *of_critique, of_template, of_clip, *erased)
 
 
-def _critique(actor: Actor) -> Predicate:
-    visible_take = exists().where(Take.org_id == actor.org_id, Take.id == Critique.take_id, _take(actor))
-    return or_(
-        Critique.reviewer_id == actor.person_id,
-        and_(Critique.state.in_(("published", "superseded")), visible_take),
-    )
+def _critique(actor: Actor, shown: Callable[[Actor], Predicate] = policy_critiques.sees_others) -> Predicate:
+    visible_take = exists().where(Take.org_id == actor.org_id, Take.id == Critique.take_id, _take(actor), shown(actor))
+    return or_(Critique.reviewer_id == actor.person_id, and_(Critique.state.in_(policy_critiques.OUT), visible_take))
 
 
 def _moment(actor: Actor) -> Predicate:
     org = actor.org_id
-    visible_take = exists().where(Take.org_id == org, Take.id == Moment.take_id, _take(actor))
+    shown = or_(policy_critiques.sees_others(actor), policy_critiques.said_by_its_person())
+    visible_take = exists().where(Take.org_id == org, Take.id == Moment.take_id, _take(actor), shown)
     out = exists().where(
-        Critique.org_id == org,
-        Critique.id == Moment.critique_id,
-        Critique.state.in_(("published", "superseded")),
+        Critique.org_id == org, Critique.id == Moment.critique_id, Critique.state.in_(policy_critiques.OUT)
     )
     return or_(Moment.author_id == actor.person_id, and_(visible_take, or_(Moment.critique_id.is_(None), out)))
 
 
 def _next_step(actor: Actor) -> Predicate:
-    return exists().where(Critique.org_id == actor.org_id, Critique.id == NextStep.critique_id, _critique(actor))
+    """With its critique; and what is agreed follows the person, to whoever manages them now."""
+    org = actor.org_id
+    seen = _critique(actor, policy_critiques.sees_steps)
+    of_critique = exists().where(Critique.org_id == org, Critique.id == NextStep.critique_id, seen)
+    managed = exists().where(
+        Membership.org_id == org,
+        Membership.person_id == NextStep.person_id,
+        Membership.until_at.is_(None),
+        Membership.team_id.in_(actor.managed),
+    )
+    judging = exists().where(
+        Critique.org_id == org,
+        Critique.id == NextStep.critique_id,
+        policy_critiques.judges_blind(actor, Critique.take_id),
+    )
+    agreed = and_(NextStep.published_at.is_not(None), or_(NextStep.person_id == actor.person_id, managed))
+    return or_(of_critique, and_(agreed, ~judging))
 
 
 def _bright_spot(actor: Actor) -> Predicate:
@@ -182,9 +198,16 @@ VISIBLE: dict[type[Tenant], Callable[[Actor], Predicate]] = {
     Upload: _upload,
     Asset: _asset,
     Critique: _critique,
+    CritiqueRemark: lambda actor: policy_critiques.critique_remark(actor, _critique(actor)),
     Moment: _moment,
+    MomentReply: lambda actor: policy_critiques.moment_reply(actor, _moment(actor)),
+    DraftVersion: policy_critiques.draft_version,
     NextStep: _next_step,
     BrightSpot: _bright_spot,
+    Template: policy_library.template,
+    Series: policy_library.series,
+    Delegation: policy_reviews.delegation,
+    GuestReview: lambda actor: policy_reviews.guest_review(actor, _take(actor)),
 }
 
 
@@ -229,6 +252,11 @@ def may_run_assignment(actor: Actor, assignment: Assignment) -> bool:
     return actor.is_enablement or actor.manages(assignment.team_id)
 
 
+def may_run_challenge(actor: Actor, _challenge: Challenge) -> bool:
+    """Act on assignments of it: who runs any. Which ones, `may_run_assignment` says of each."""
+    return actor.is_enablement or bool(actor.managed)
+
+
 def may_answer(actor: Actor, assignment: Assignment) -> bool:
     return assignment.person_id == actor.person_id
 
@@ -238,8 +266,8 @@ def may_edit_take(actor: Actor, take: Take) -> bool:
 
 
 def may_critique(actor: Actor, take: Take) -> bool:
-    """Everyone who sees a submitted take: its managers and enablement; its rep for a self critique."""
-    return take.person_id == actor.person_id or actor.is_enablement or actor.manages(take.team_id)
+    """Everyone who sees a submitted take: its reviewers and enablement; its rep for a self critique."""
+    return take.person_id == actor.person_id or policy_reviews.may_review(actor, take)
 
 
 def may_remark(actor: Actor, take: Take) -> bool:
@@ -258,6 +286,10 @@ def may_edit_moment(actor: Actor, moment: Moment) -> bool:
     return moment.author_id == actor.person_id
 
 
+def may_report_step(actor: Actor, step: NextStep) -> bool:
+    return step.person_id == actor.person_id
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """A person whose progress is asked for, with the teams they are in."""
@@ -270,11 +302,11 @@ def may_see_progress(actor: Actor, subject: Subject) -> bool:
     """Oneself, the managers of a team the person is in, and enablement; not admins by that role."""
     if subject.person.id == actor.person_id or actor.is_enablement:
         return True
-    return bool(actor.managed & subject.team_ids)
+    return bool(actor.reviewed & subject.team_ids)
 
 
 def may_see_team_progress(actor: Actor, team: Team) -> bool:
-    return actor.is_enablement or actor.manages(team.id)
+    return actor.is_enablement or actor.reviews(team.id)
 
 
 def may_edit_asset(actor: Actor, asset: Asset) -> bool:
@@ -325,6 +357,7 @@ RULES: tuple[Rule, ...] = (
     may_author_challenges,
     may_edit_challenge,
     may_run_assignment,
+    may_run_challenge,
     may_answer,
     may_edit_take,
     may_critique,
@@ -332,6 +365,8 @@ RULES: tuple[Rule, ...] = (
     may_write_critique,
     may_acknowledge,
     may_edit_moment,
+    policy_critiques.may_see_market_signals,
+    may_report_step,
     may_see_progress,
     may_see_team_progress,
     may_edit_asset,
@@ -343,6 +378,8 @@ RULES: tuple[Rule, ...] = (
     may_see_consents,
     may_edit_bright_spot,
     may_archive_bright_spot,
+    *policy_library.LIBRARY_RULES,
+    *policy_reviews.REVIEW_RULES,
 )
 
 
@@ -350,4 +387,4 @@ def perspective(actor: Actor, take: Take) -> str:
     """Return from where the actor judges a take; it follows from who they are, not from what they say."""
     if take.person_id == actor.person_id:
         return "self"
-    return "manager" if actor.is_enablement or actor.manages(take.team_id) else "peer"
+    return "manager" if policy_reviews.may_review(actor, take) else "peer"

@@ -87,6 +87,14 @@ TYPES: dict[str, ProblemType] = {
         "Somebody else made something under this id. Make a new one.", "This id has been used already. Make a new one."
     ),
     "name-taken": _conflict("Another one has this name.", "There is a skill named Discovery already."),
+    "next-step-closed": _conflict(
+        "Nothing can be said of a next step that was found done, or whose critique was superseded.",
+        "This next step is open no more.",
+    ),
+    "changed-meanwhile": _conflict(
+        "What the request changes was changed by somebody else at the same moment. Send it again.",
+        "People were changed at the same moment. Send it again.",
+    ),
     "email-taken": _conflict(
         "Another person of the organization has this address.", "A person with this email is here already."
     ),
@@ -103,9 +111,15 @@ TYPES: dict[str, ProblemType] = {
         "This link has been used, has been replaced, or is too old. Ask for a new one.",
     ),
     "not-a-draft": _conflict(
-        "Once published, a challenge changes its audience and its dates only; closed, nothing.",
+        "Once published, a challenge changes its audience, its dates, what is late, its model answer and its "
+        "attachments only; closed, nothing.",
         "This challenge is published; title can change no more.",
         state="published",
+    ),
+    "follow-up-bound": _conflict(
+        "A follow-up is compared with its baseline, so what it asks stays the same. Clone the challenge instead.",
+        "A follow-up asks what its baseline asked; prompts cannot change.",
+        state="draft",
     ),
     "due-passed": _conflict(
         "A challenge that was due before now cannot be published. Move its due time.",
@@ -113,7 +127,8 @@ TYPES: dict[str, ProblemType] = {
         state="draft",
     ),
     "prompt-video-missing": _conflict(
-        "`missing` lists the prompts whose video is still on its way, or failed.",
+        "`missing` lists the prompts whose video is still on its way, or failed; `model_answer` or `attachments` where "
+        "that is of those.",
         "The video of a prompt has not arrived.",
         missing=["0193a1b2-7f7f-7a2a-8dfe-9d4a11111111"],
         state="draft",
@@ -121,6 +136,35 @@ TYPES: dict[str, ProblemType] = {
     "practice-take": _conflict(
         "A practice take is its rep's alone. Start one that counts.",
         "A practice take is yours alone; it cannot be submitted.",
+    ),
+    "practice-not-allowed": _conflict(
+        "This challenge has no practice takes. Start the take that counts.",
+        "This challenge has no practice takes. Start the one that counts.",
+        state="open",
+    ),
+    "late-refused": _conflict(
+        "It was due at `due_at`, and the challenge takes nothing late. Nothing that was recorded is lost: who manages "
+        "the person can give more time.",
+        "The due time has passed, and nothing is accepted late. What you have recorded stays here; your manager can "
+        "give you more time.",
+        state="in_progress",
+        due_at="2027-03-01T17:00:00+00:00",
+    ),
+    "timed-take": _conflict(
+        "A timed take counts from when it was started: it is neither thrown away nor withdrawn.",
+        "This take is timed and counts from when it was started. It cannot be taken back.",
+        state="draft",
+    ),
+    "time-over": _conflict(
+        "The video was announced after the take's `closes_at`, and the challenge takes nothing late. A manager can "
+        "grant another take.",
+        "The time for this take is over. Your manager can grant you another.",
+        state="draft",
+    ),
+    "take-under-way": _conflict(
+        "Another take can be granted once the clock of this one has run out.",
+        "A timed take is under way.",
+        state="in_progress",
     ),
     "no-takes-left": _conflict(
         "As many takes as the challenge allows have been handed in. A reviewer can grant one more.",
@@ -178,6 +222,28 @@ TYPES: dict[str, ProblemType] = {
         "Some required criteria have no score yet.",
         missing=["0193a1b2-7f7f-7a2a-8dfe-9d4a22222222"],
     ),
+    "critique-incomplete": _conflict(
+        "Your organization asks for more before a critique is published: `missing` has `strengths` where no strength "
+        "is said, neither in words nor as a moment, `next_step`, and `score:<key>` for each criterion without a score.",
+        "Before it is published it needs a strength and a next step.",
+        missing=["strengths", "next_step"],
+        state="draft",
+    ),
+    "draft-open": _conflict(
+        "You have begun another draft of this take since this one was discarded. Discard that one, or write on in it.",
+        "You have begun another draft of this take since. Discard that one first.",
+        state="discarded",
+    ),
+    "moment-answered": _conflict(
+        "Somebody has replied to the remark, and their words would go with it. Mark it as resolved instead.",
+        "This remark has been answered. Mark it as resolved instead.",
+    ),
+    "take-claimed": _conflict(
+        "Somebody else, `claimed_by`, is about to review the take. Ask them, or take it over on purpose.",
+        "Somebody else is reviewing this take. Ask them, or take it over.",
+        state="submitted",
+        claimed_by="0193a1b2-7f7f-7a2a-8dfe-9d4a44444444",
+    ),
     "take-not-submitted": _conflict(
         "Moments are shared of takes that were handed in and have arrived.",
         "A bright spot is made of takes that were handed in.",
@@ -189,8 +255,8 @@ TYPES: dict[str, ProblemType] = {
         state="processing",
     ),
     "asset-in-use": _conflict(
-        "A challenge that was published asks with this video, or it is the clip of a bright spot.",
-        "A challenge asks with this video. Archive that first.",
+        "A challenge that was published asks with this video, or comes with it; or it is the clip of a bright spot.",
+        "A challenge asks with this video, or comes with it. Archive that first.",
         state="ready",
     ),
     "captions-unavailable": _conflict(
@@ -215,10 +281,18 @@ TYPES: dict[str, ProblemType] = {
         "This has been cut anew; look at it again.",
         current=2,
     ),
+    "cursor-too-old": ProblemType(
+        410,
+        errors.GoneError.title,
+        "Changes are kept for a time. Read your lists again; what changes from then on comes after `latest`.",
+        "What changed after this cursor is not kept any more. Read your lists again, then go on from `latest`.",
+        {"latest": "AAAAAAAABNIBjkL3CnB9AZN2VvJ5kfAAAAGTdlbyeQAAAAAAAAAB"},
+    ),
     "precondition-failed": ProblemType(
         412,
         errors.PreconditionFailedError.title,
-        "`current` is the present representation. Merge, and send again with its ETag.",
+        "`current` is the present representation. Merge, and send again with its ETag. Of a draft, `refused` is what "
+        "was sent: it is kept, and can be restored.",
         "This was changed after you read it.",
         {"current": {"version": 3}},
     ),

@@ -34,6 +34,7 @@ STATUS: dict[type[errors.DomainError], int] = {
     errors.ForbiddenError: 403,
     errors.NotFoundError: 404,
     errors.ConflictError: 409,
+    errors.GoneError: 410,
     errors.PreconditionFailedError: 412,
     errors.InvalidError: 422,
     errors.PreconditionRequiredError: 428,
@@ -60,6 +61,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     missing: list[str] | None = None
     retry_after_s: int | None = None
     current: Any = None
+    refused: Any = None  # what was sent, where it was kept
+    latest: str | None = None
 
 
 def declared(*statuses: int) -> dict[int, ResponseSpec]:

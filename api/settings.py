@@ -54,7 +54,9 @@ class Settings:
     upload_life_days: int = 7
     part_size_bytes: int = 8 * 1024 * 1024
     max_upload_bytes: int = 4 * 1024**3
+    max_attachment_bytes: int = 100 * 1024 * 1024
     max_duration_ms: int = 60 * 60 * 1000
+    event_retention_days: int = 400
     source_retention_days: int = 0  # of a video that is ready; 0, or empty, keeps what was sent for ever
     captions_model: Path | None = None  # the folder of a model: captions can be made of what is said
     # Limits: 0 does not limit.

@@ -70,5 +70,7 @@ def worker_context(parts: Parts, urls: Urls, tools: Tools) -> WorkerContext:
         max_duration_ms=settings.max_duration_ms,
         max_bytes=settings.max_upload_bytes,
         source_retention_days=settings.source_retention_days,
+        event_retention_days=settings.event_retention_days,
+        media_url_life_s=settings.media_url_life_s,
         captions_model=settings.captions_model.resolve() if settings.captions_model else None,
     )

@@ -19,6 +19,7 @@ MAX_OUTPUT_BYTES = 8 << 20
 CHUNK_BYTES = 1 << 16
 MAX_FILES = 256
 LETTING_GO_S = 5
+AT_LEAST_S, PATIENCE = 120, 4
 NICENESS = 10  # the API beside it answers first
 
 
@@ -36,10 +37,10 @@ PROBING = Bounds(wall_s=20, cpu_s=10, memory_bytes=GIB, file_bytes=0)
 SCANNING = Bounds(wall_s=120, cpu_s=60, memory_bytes=GIB, file_bytes=0)
 
 
-def encoding(duration_ms: int, file_bytes: int) -> Bounds:
-    """Generous: a slow shared core takes about six seconds for one of 4K."""
-    wall_s = 120 + 20 * duration_ms // 1000
-    return Bounds(wall_s=wall_s, cpu_s=4 * wall_s, memory_bytes=3 * GIB, file_bytes=file_bytes)
+def encoding(cost_s: float, file_bytes: int) -> Bounds:
+    """For what is thought to cost so many seconds of one core (`media.costs`): machines may be slower, or shared."""
+    allowed_s = round(AT_LEAST_S + PATIENCE * cost_s)
+    return Bounds(wall_s=allowed_s, cpu_s=allowed_s, memory_bytes=3 * GIB, file_bytes=file_bytes)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ MODEL_FILES = ("model.bin", "config.json", "tokenizer.json")
 SAMPLES_PER_S = 16_000
 MEMORY_BYTES = 8 << 30
 MAX_THREADS = 4
+COST_S = 5.0  # for a second of sound
 
 # What reads well: two lines of 42 characters, and time to read them.
 CUE_CHARS = 84
@@ -61,7 +62,9 @@ async def transcribe(sound: Path, model: Path | None, tools: Tools, *, duration_
     why = unavailable(model)
     if model is None or why:
         raise MediaProblem("captions_failed", why)
-    bounds = ffmpeg.encoding(duration_ms, file_bytes=duration_ms * SAMPLES_PER_S * 2 // 1000 + (16 << 20))
+    bounds = ffmpeg.encoding(
+        COST_S * duration_ms / 1000, file_bytes=duration_ms * SAMPLES_PER_S * 2 // 1000 + (16 << 20)
+    )
     samples = sound.with_name("speech.pcm")
     argv = commands.samples(sound, samples.name, rate=SAMPLES_PER_S)
     await ffmpeg.run([tools.binaries.ffmpeg, *argv], folder=sound.parent, bounds=bounds)

@@ -1,6 +1,7 @@
 """The declarative base: tenant keys, composite foreign keys and state machines."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -36,6 +37,35 @@ class Base(DeclarativeBase):
     }
 
 
+EVERYONE, WORK, STAFF = "everyone", "work", "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Concerns:
+    """Whom an event is told to: a person, the managers of a team, an audience, a circle, and people beside these.
+
+    A circle is `everyone` of the organization, those who see its `work` (enablement), or its `staff` (admins and
+    enablement).
+    """
+
+    person_id: UUID | None = None
+    team_id: UUID | None = None
+    audience_id: UUID | None = None
+    circle: str | None = None
+    also: tuple[UUID, ...] = ()
+
+    def with_(self, other: "Concerns") -> "Concerns":
+        """Return whom either names; of two persons, teams, audiences or circles the first one's."""
+        also = (*self.also, *other.also, *([other.person_id] if other.person_id else []))
+        return Concerns(
+            self.person_id,
+            self.team_id or other.team_id,
+            self.audience_id or other.audience_id,
+            self.circle or other.circle,
+            tuple(dict.fromkeys(one for one in also if one != self.person_id)),
+        )
+
+
 class Tenant(Base):
     """A row of one organization. The key leads with the tenant, so no foreign key can point across."""
 
@@ -51,6 +81,13 @@ class Tenant(Base):
             if column.key not in values and default is not None:
                 values[column.key] = default.arg(None) if default.is_callable else default.arg
         super().__init__(**values)
+
+    def concerns(self) -> Concerns:
+        """Return whom what happens to it is told to, as it is now. What is private names its person only."""
+        team_id: UUID | None = getattr(self, "team_id", None)
+        return Concerns(
+            getattr(self, "person_id", None), team_id, getattr(self, "audience_id", None), WORK if team_id else None
+        )
 
 
 def belongs_to(column: str, table: str, *, cascade: bool = False, cyclic: bool = False) -> ForeignKeyConstraint:
@@ -92,6 +129,10 @@ class Stateful(Tenant):
     def told(self) -> dict[str, Any]:
         """Return what the event of a move says beside the state before."""
         return {}
+
+    def concerned_before(self, state: str) -> Concerns:  # noqa: ARG002  # for those that say more
+        """Return who saw it in the state before a move and has to learn that they see it no more."""
+        return Concerns()
 
     def move(self, to: str) -> None:
         """Go to a state, or raise IllegalMoveError that names the present one."""

@@ -1,13 +1,15 @@
 """Bright spots: moments worth copying, shown only as those in them agree."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Computed, Index
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Stateful, Tenant, belongs_to, moves, now, one_of
+from models.base import WORK, Concerns, Stateful, Tenant, belongs_to, moves, now, one_of
 
 # As phones type them. To the parser of a database without a locale they are letters, part of the word beside them.
 FANCY = "‘’‚‛“”„‟«»‹›…–—―•·‐‑\u00a0\u2009\u202f"
@@ -62,6 +64,22 @@ class BrightSpot(Stateful):
         Index("ix_bright_spot_feed", "org_id", "state", "published_at", "id"),
         Index("ix_bright_spot_search", "search", postgresql_using="gin"),
     )
+
+    def note_shown(self, people: Iterable[UUID]) -> None:
+        """Say whom it shows, before it is moved: they are told of it, beside its maker."""
+        self._shown = tuple(people)
+
+    def told(self) -> dict[str, Any]:
+        shown: tuple[UUID, ...] = getattr(self, "_shown", ())
+        return {"to": [str(one) for one in sorted(shown)]} if shown and self.state != "draft" else {}
+
+    def concerns(self) -> Concerns:
+        if self.state != "published":
+            return Concerns(self.maker_id)
+        return Concerns(self.maker_id, audience_id=self.audience_id, circle=WORK)
+
+    def concerned_before(self, state: str) -> Concerns:
+        return Concerns(audience_id=self.audience_id, circle=WORK) if state == "published" else Concerns()
 
 
 class Segment(Tenant):

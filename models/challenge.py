@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Index, false
+from sqlalchemy import ARRAY, CheckConstraint, DateTime, Index, Uuid, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Stateful, Tenant, belongs_to, moves, now, one_of
+from models.base import WORK, Concerns, Stateful, Tenant, belongs_to, moves, now, one_of
 
 KINDS = (
     "positioning",
@@ -21,7 +21,12 @@ KINDS = (
 
 
 class Challenge(Stateful):
-    """`due_local` is a wall time, the same in each person's zone; `due_at` one instant for all. Not both."""
+    """`due_local` is a wall time, the same in each person's zone; `due_at` one instant for all. Not both.
+
+    `reviewer_ids` are named to review the takes that are handed in.
+
+    `timed`: there is one take, whose clock begins when it is started and its prompts are shown (`models.timed`).
+    """
 
     __tablename__ = "challenge"
     MOVES = moves(draft="published", published="closed", closed="published archived", archived="")
@@ -42,6 +47,11 @@ class Challenge(Stateful):
     created_at: Mapped[datetime] = mapped_column(default=now)
     published_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1, server_default="1")
+    practice_allowed: Mapped[bool] = mapped_column(default=True, server_default=true())
+    late_accepted: Mapped[bool] = mapped_column(default=True, server_default=true())
+    timed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    window_ms: Mapped[int | None]  # of a timed one; empty: what its prompts take together
+    reviewer_ids: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list, server_default="{}")
 
     __table_args__ = (
         belongs_to("rubric_id", "rubric"),
@@ -58,8 +68,16 @@ class Challenge(Stateful):
         Index("ix_challenge_creator", "org_id", "created_by"),
     )
 
+    def concerns(self) -> Concerns:
+        """A draft is its author's alone."""
+        if self.state == "draft":
+            return Concerns(self.created_by)
+        return Concerns(self.created_by, audience_id=self.audience_id, circle=WORK)
+
 
 class Prompt(Tenant):
+    """`notes` are for the teleprompter. Before the recording, `max_duration_ms` long, come `preparation_ms`."""
+
     __tablename__ = "prompt"
 
     challenge_id: Mapped[UUID]
@@ -68,12 +86,51 @@ class Prompt(Tenant):
     asset_id: Mapped[UUID | None]
     max_duration_ms: Mapped[int | None]
     audio_allowed: Mapped[bool] = mapped_column(default=False, server_default=false())  # a voice alone will do
+    preparation_ms: Mapped[int | None]
+    notes: Mapped[str] = mapped_column(default="", server_default="")
 
     __table_args__ = (
         belongs_to("challenge_id", "challenge"),
         belongs_to("asset_id", "asset"),
         CheckConstraint("max_duration_ms > 0", name="max_duration_ms"),
         Index("uq_prompt_position", "org_id", "challenge_id", "position", unique=True),
+        Index("ix_prompt_asset", "org_id", "asset_id"),
+    )
+
+
+class ModelAnswer(Tenant):
+    """How one could have answered, shown to a person once a take of their own is handed in (`api.policy`)."""
+
+    __tablename__ = "model_answer"
+
+    challenge_id: Mapped[UUID]
+    asset_id: Mapped[UUID | None]
+    text: Mapped[str] = mapped_column(default="")
+
+    __table_args__ = (
+        belongs_to("challenge_id", "challenge"),
+        belongs_to("asset_id", "asset"),
+        CheckConstraint("asset_id IS NOT NULL OR text <> ''", name="something"),
+        Index("uq_model_answer_challenge", "org_id", "challenge_id", unique=True),
+        Index("ix_model_answer_asset", "org_id", "asset_id"),
+    )
+
+
+class Attachment(Tenant):
+    """A file or a recording that comes with a challenge."""
+
+    __tablename__ = "attachment"
+
+    challenge_id: Mapped[UUID]
+    position: Mapped[int]
+    asset_id: Mapped[UUID]
+    title: Mapped[str] = mapped_column(default="")
+
+    __table_args__ = (
+        belongs_to("challenge_id", "challenge"),
+        belongs_to("asset_id", "asset"),
+        Index("uq_attachment_position", "org_id", "challenge_id", "position", unique=True),
+        Index("ix_attachment_asset", "org_id", "asset_id"),
     )
 
 
@@ -101,6 +158,9 @@ class Assignment(Stateful):
     due_at: Mapped[datetime | None]
     due_at_own: Mapped[bool] = mapped_column(default=False)  # set for this person, not by the challenge
     extra_takes: Mapped[int] = mapped_column(default=0)
+    reminded_at: Mapped[datetime | None]  # last, by a person
+    soon_told_for: Mapped[datetime | None]  # the due time that its person was reminded of
+    overdue_told_for: Mapped[datetime | None]  # the due time whose passing its person was told of
     current_take_id: Mapped[UUID | None]
     accepted_take_id: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -117,4 +177,15 @@ class Assignment(Stateful):
         Index("uq_assignment_person", "org_id", "challenge_id", "person_id", unique=True),
         Index("ix_assignment_inbox", "org_id", "person_id", "state", "due_at"),
         Index("ix_assignment_team", "org_id", "team_id"),
+        Index(
+            "ix_assignment_due",
+            "org_id",
+            "due_at",
+            postgresql_where=text(
+                "state IN ('open', 'in_progress', 'retake') AND overdue_told_for IS DISTINCT FROM due_at"
+            ),
+        ),
     )
+
+    def concerns(self) -> Concerns:
+        return Concerns(self.person_id, self.team_id, circle=WORK)

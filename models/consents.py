@@ -16,6 +16,7 @@ from models.base import now
 from models.bright_spot import BrightSpot, Consent, Segment
 from models.erasures import request_erasure
 from models.errors import IllegalMoveError
+from models.event import write_event
 
 Answer = Literal["granted", "refused", "run_out"]
 
@@ -71,6 +72,14 @@ async def answer(
     if (row.granted, row.until) != (granted, until):
         row.granted, row.until, row.answered_at = granted, until, now()
         bright_spot.version += 1
+        write_event(
+            session,
+            row,
+            "given" if granted else "refused",
+            bright_spot_id=bright_spot.id,
+            cut=bright_spot.cut,
+            to=[bright_spot.maker_id],
+        )
     await session.flush()
     await settle(session, bright_spot)
 
@@ -82,6 +91,7 @@ async def ask_again(session: AsyncSession, bright_spot: BrightSpot) -> None:
         IllegalMoveError: it is archived.
     """
     bright_spot.cut += 1
+    bright_spot.note_shown(await people_shown(session, bright_spot))
     if bright_spot.state != "awaiting_consent":
         bright_spot.move("awaiting_consent")
     bright_spot.published_at = None
@@ -92,9 +102,11 @@ async def settle(session: AsyncSession, bright_spot: BrightSpot) -> None:
     """Bring the state in line with the answers. It may run twice; publishing stays a person's decision."""
     if bright_spot.state == "archived":
         return
-    target = follows(bright_spot.state, await answers(session, bright_spot))
+    given = await answers(session, bright_spot)
+    target = follows(bright_spot.state, given)
     if target == bright_spot.state:
         return
+    bright_spot.note_shown(given)
     if target == "ready" and bright_spot.state != "awaiting_consent":
         bright_spot.move("awaiting_consent")
         await session.flush()  # each move is an event of its own

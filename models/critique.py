@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Stateful, Tenant, belongs_to, moves, now, one_of
+from models.base import WORK, Concerns, Stateful, Tenant, belongs_to, moves, now, one_of
 
 PERSPECTIVES = ("manager", "peer", "self")
 TONES = ("strength", "growth", "question")
@@ -14,12 +14,17 @@ OUTCOMES = ("done", "partly", "not_yet")
 
 
 class Critique(Stateful):
-    """`value` is the weighted mean of its scores, 0 to 1, set when it is published."""
+    """`value` is the weighted mean of its scores, 0 to 1, set when it is published.
+
+    `person_id` and `team_id` repeat the take's; only what the first release wrote may lack them, until a sweep.
+    """
 
     __tablename__ = "critique"
-    MOVES = moves(draft="published discarded", published="superseded", superseded="", discarded="")
+    MOVES = moves(draft="published discarded", published="superseded", superseded="", discarded="draft")
 
     take_id: Mapped[UUID]
+    person_id: Mapped[UUID | None]
+    team_id: Mapped[UUID | None]
     reviewer_id: Mapped[UUID]
     perspective: Mapped[str]
     rubric_version_id: Mapped[UUID]
@@ -34,17 +39,25 @@ class Critique(Stateful):
     published_at: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
     reply: Mapped[str | None]
+    reply_asset_id: Mapped[UUID | None]  # what its writer says in a video
+    disagreed_at: Mapped[datetime | None]
+    disagreement: Mapped[str | None]  # why the person sees it otherwise
+    disagreement_answered_at: Mapped[datetime | None]  # by a remark of somebody else, or by superseding
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
     __table_args__ = (
         belongs_to("take_id", "take"),
+        belongs_to("person_id", "person"),
+        belongs_to("team_id", "team"),
         belongs_to("reviewer_id", "person"),
         belongs_to("rubric_version_id", "rubric_version"),
         belongs_to("supersedes_id", "critique"),
+        belongs_to("reply_asset_id", "asset"),
         one_of("perspective", PERSPECTIVES),
         one_of("state", MOVES),
         CheckConstraint("decision IN ('pass', 'retake')", name="decision"),
         CheckConstraint("(published_at IS NULL) = (state IN ('draft', 'discarded'))", name="published_at"),
+        CheckConstraint("(disagreed_at IS NULL) = (disagreement IS NULL)", name="disagreement"),
         Index(
             "uq_critique_draft",
             "org_id",
@@ -55,7 +68,25 @@ class Critique(Stateful):
         ),
         Index("ix_critique_take", "org_id", "take_id", "state"),
         Index("ix_critique_reviewer", "org_id", "reviewer_id", "state"),
+        Index(
+            "ix_critique_reply_asset",
+            "org_id",
+            "reply_asset_id",
+            postgresql_where=text("reply_asset_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_critique_supersedes",
+            "org_id",
+            "supersedes_id",
+            postgresql_where=text("supersedes_id IS NOT NULL"),
+        ),
     )
+
+    def concerns(self) -> Concerns:
+        """A draft is its writer's alone."""
+        if self.state in {"draft", "discarded"}:
+            return Concerns(self.reviewer_id)
+        return Concerns(self.person_id, self.team_id, circle=WORK, also=(self.reviewer_id,))
 
 
 class Score(Tenant):
@@ -77,7 +108,10 @@ class Score(Tenant):
 
 
 class NextStep(Tenant):
-    """A commitment of the person. `position` is its place in its critique; `outcome` what a later critique found."""
+    """A commitment of the person. `position` is its place in its critique; `outcome` what a later critique found.
+
+    What the person says of it stands beside that, and is not mixed in.
+    """
 
     __tablename__ = "next_step"
 
@@ -92,6 +126,10 @@ class NextStep(Tenant):
     retired_at: Mapped[datetime | None]  # its critique was superseded
     outcome: Mapped[str | None]
     outcome_at: Mapped[datetime | None]
+    reported_outcome: Mapped[str | None]
+    reported_at: Mapped[datetime | None]
+    report_note: Mapped[str] = mapped_column(default="", server_default="")
+    due_told_at: Mapped[datetime | None]
 
     __table_args__ = (
         belongs_to("critique_id", "critique", cascade=True),
@@ -100,6 +138,7 @@ class NextStep(Tenant):
         one_of("outcome", OUTCOMES),
         Index("ix_next_step_person", "org_id", "person_id", "skill_id"),
         Index("ix_next_step_critique", "org_id", "critique_id"),
+        Index("ix_next_step_due", "due_at", postgresql_where=text("due_told_at IS NULL AND published_at IS NOT NULL")),
     )
 
 
@@ -122,7 +161,11 @@ class FollowUp(Tenant):
 
 
 class Moment(Tenant):
-    """A remark at a time range of a response. With a critique it appears when that is published."""
+    """A remark at a time range of a response. With a critique it appears when that is published.
+
+    `thread_id` is the moment that the replies are kept under: of a copy, which a critique takes along when it
+    supersedes another, the first one's; empty where it is its own.
+    """
 
     __tablename__ = "moment"
 
@@ -135,6 +178,10 @@ class Moment(Tenant):
     body: Mapped[str]
     tone: Mapped[str]
     criterion_id: Mapped[UUID | None]
+    thread_id: Mapped[UUID | None]
+    market_signal: Mapped[bool] = mapped_column(default=False, server_default=false())
+    resolved_at: Mapped[datetime | None]
+    resolved_by: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     version: Mapped[int] = mapped_column(default=1, server_default="1")
 
@@ -144,7 +191,17 @@ class Moment(Tenant):
         belongs_to("critique_id", "critique", cascade=True),
         belongs_to("author_id", "person"),
         belongs_to("criterion_id", "criterion"),
+        belongs_to("thread_id", "moment"),
+        belongs_to("resolved_by", "person"),
         one_of("tone", TONES),
         CheckConstraint("start_ms >= 0 AND (end_ms IS NULL OR end_ms > start_ms)", name="range"),
+        CheckConstraint("(resolved_at IS NULL) = (resolved_by IS NULL)", name="resolved"),
         Index("ix_moment_take", "org_id", "take_id", "prompt_id", "start_ms"),
+        Index("ix_moment_critique", "org_id", "critique_id", postgresql_where=text("critique_id IS NOT NULL")),
+        Index("ix_moment_signal", "org_id", "created_at", "id", postgresql_where=text("market_signal")),
     )
+
+    @property
+    def thread(self) -> UUID:
+        """The moment that the replies are kept under."""
+        return self.thread_id or self.id

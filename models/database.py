@@ -25,7 +25,8 @@ from sqlalchemy.util import greenlet_spawn
 
 from models.base import Stateful
 from models.errors import UnavailableError
-from models.event import Event
+from models.event import add_event
+from models.hints import CHANNEL, Hints
 from models.pool import WatchedPool
 
 SILENT = "The database does not answer. Try again."
@@ -88,8 +89,10 @@ class Database:
         sa_event.listen(self.engine.sync_engine, "handle_error", _say_silent)
         if pooled:
             _connect_in_one_transaction(self.engine)
+        self.hints = Hints(self._notify)
 
     async def dispose(self) -> None:
+        await self.hints.close()
         await self.engine.dispose()
 
     @asynccontextmanager
@@ -158,11 +161,23 @@ class Database:
                 yield session
                 await session.flush()
                 await _commit(raw)
+                self._hint(session)
         except BaseException:
             await _roll_back(raw, connection.invalidate)
             raise
         finally:
             await connection.close()
+
+    def _hint(self, session: AsyncSession) -> None:
+        """Say after the commit that events were written in it."""
+        if session.info.pop("told", False):
+            self.hints.give(session.info["org_id"])
+
+    async def _notify(self, payload: str) -> None:
+        async with self.without_tenant() as session:
+            await session.execute(
+                text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload}
+            )
 
     async def _begin(self, setting: str) -> tuple[AsyncConnection, Any]:
         """Begin on a connection that lives: those in the pool may have ended with a server that was restarted."""
@@ -259,15 +274,10 @@ def _write_moves_down(session: OrmSession, _context: Any, _instances: Any) -> No
 
 
 def _write_down(session: OrmSession, row: Stateful, before: str | None) -> None:
-    session.add(
-        Event(
-            org_id=row.org_id,
-            actor_id=session.info.get("actor_id"),
-            subject_id=row.id,
-            name=f"{row.__tablename__}.{row.state}",
-            data=({"from": before} if before else {}) | row.told(),
-        )
-    )
+    concerns = row.concerns()
+    if before:
+        concerns = concerns.with_(row.concerned_before(before))
+    add_event(session, row, row.state, concerns, ({"from": before} if before else {}) | row.told())
 
 
 async def ping(database: Database) -> None:

@@ -43,6 +43,13 @@ class IllegalMoveError(ConflictError):
     code = "illegal-move"
 
 
+class GoneError(DomainError):
+    """It was there, and is not kept any more; `latest` is the place from which there is something."""
+
+    code = "cursor-too-old"
+    title = "Not kept any more"
+
+
 class InvalidError(DomainError):
     """Well formed, but not acceptable; `pointer` is the JSON pointer of the field at fault."""
 

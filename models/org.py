@@ -7,7 +7,7 @@ from sqlalchemy import false, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Base, now
+from models.base import EVERYONE, Base, Concerns, now
 from models.ids import new_id
 
 
@@ -32,6 +32,14 @@ class Org(Base):
     escalate_after_h: Mapped[int] = mapped_column(default=48, server_default="48")
     remind_before_h: Mapped[int] = mapped_column(default=24, server_default="24")
     version: Mapped[int] = mapped_column(default=1, server_default="1")
+
+    @property
+    def org_id(self) -> UUID:
+        """Its own: what happens to it is an event as of any row."""
+        return self.id
+
+    def concerns(self) -> Concerns:
+        return Concerns(circle=EVERYONE)
 
 
 async def hold_org(session: AsyncSession, org_id: UUID) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Tenant, belongs_to, now, of_org
+from models.base import EVERYONE, Concerns, Tenant, belongs_to, now, of_org
 
 
 class Rubric(Tenant):
@@ -18,6 +18,9 @@ class Rubric(Tenant):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (of_org(),)
+
+    def concerns(self) -> Concerns:
+        return Concerns(circle=EVERYONE)
 
 
 class RubricVersion(Tenant):
@@ -33,6 +36,9 @@ class RubricVersion(Tenant):
         belongs_to("rubric_id", "rubric"),
         Index("uq_rubric_version", "org_id", "rubric_id", "version", unique=True),
     )
+
+    def concerns(self) -> Concerns:
+        return Concerns(circle=EVERYONE)
 
 
 class Criterion(Tenant):
@@ -69,4 +75,20 @@ class Level(Tenant):
     __table_args__ = (
         belongs_to("criterion_id", "criterion"),
         Index("uq_level_position", "org_id", "criterion_id", "position", unique=True),
+    )
+
+
+class LevelExample(Tenant):
+    """A bright spot in which one sees what a level's anchor says. It may change: it is no part of a judgement."""
+
+    __tablename__ = "level_example"
+
+    level_id: Mapped[UUID]
+    bright_spot_id: Mapped[UUID]
+
+    __table_args__ = (
+        belongs_to("level_id", "level"),
+        belongs_to("bright_spot_id", "bright_spot", cascade=True),
+        Index("uq_level_example", "org_id", "level_id", unique=True),
+        Index("ix_level_example_spot", "org_id", "bright_spot_id"),
     )

@@ -1,11 +1,15 @@
-"""Keys of criteria: what they are made of, and how they survive versions."""
+"""Keys of criteria: what they are made of, and how they survive versions; and when a version is young."""
 
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 MOST = 64  # characters of a key
+# A change wants this long, and so many takes judged by it, before its effect can be told from chance.
+BED_DOWN = timedelta(days=28)
+BED_DOWN_OBSERVATIONS = 3
 
 
 def slug(title: str) -> str:
@@ -59,3 +63,8 @@ def first_not_rising(points: Sequence[float]) -> int | None:
         if upper <= lower:
             return index
     return None
+
+
+def is_young(since: datetime, at: datetime) -> bool:
+    """Return whether a change of that time has not bedded down yet."""
+    return at - since < BED_DOWN

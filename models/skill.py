@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Tenant, now, of_org
+from models.base import EVERYONE, Concerns, Tenant, now, of_org
 
 
 class Skill(Tenant):
@@ -18,6 +18,9 @@ class Skill(Tenant):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (of_org(),)
+
+    def concerns(self) -> Concerns:
+        return Concerns(circle=EVERYONE)
 
 
 Index("uq_skill_name", Skill.org_id, func.lower(Skill.name), unique=True)

@@ -4,23 +4,29 @@ Rows are locked in one order, so that two devices and the worker never wait for 
 then the assignment, then its takes.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.asset import Asset
 from models.base import now
-from models.challenge import Assignment, Prompt
+from models.challenge import Assignment, Challenge, ModelAnswer, Prompt
 from models.critique import Critique
 from models.errors import ConflictError, IllegalMoveError
+from models.event import write_event
+from models.reviewing import name_first, promise
 from models.take import Response, Take
 
 # A take in one of these has been handed in: it counts against max_takes, and reviewers see it.
 HANDED_IN = ("submitting", "submitted", "needs_replacement", "reviewed")
 # An asset in one of these will not become a video.
 LOST = ("failed", "deleted")
+# An assignment in one of these takes one more.
+OPEN_TO_TAKES = ("open", "in_progress", "retake", "submitted")
 # An assignment at rest; what it goes back to is kept in resume_state.
 RESTING = ("excused", "closed")
 
@@ -31,23 +37,34 @@ async def submit(session: AsyncSession, take: Take, *, note: str | None, confide
     A take that needs a replacement keeps its number and its time.
 
     Raises:
-        ConflictError: it is a practice take, or prompts in `missing` have no response, or one that failed.
+        ConflictError: it is a practice take, or prompts in `missing` have no response, or one that failed; or it is
+            late, which its challenge does not accept.
         IllegalMoveError: the take, or its assignment, is past handing in.
     """
-    await _lock_assets(session, take)
+    await hold_assets(session, take)
     assignment = await lock(session, take)
     if take.state in {"submitting", "submitted", "reviewed"}:
         return
     if take.practice:
         raise ConflictError("A practice take is yours alone; it cannot be submitted.", code="practice-take")
-    if take.state == "draft" and assignment.state not in {"open", "in_progress", "retake", "submitted"}:
-        raise _closed(assignment)
+    if take.state == "draft":
+        if assignment.state not in OPEN_TO_TAKES:
+            raise _closed(assignment)
+        await check_due(session, assignment, at=take.created_at if take.closes_at else now())
     arrived = await _check_responses(session, take)
-    take.move("submitted" if arrived else "submitting")
-    take.submitted_at = take.submitted_at or now()
     take.note = take.note if note is None else note
     take.confidence = take.confidence if confidence is None else confidence
     await _clear_failures(session, take)
+    await hand_in(session, take, assignment, arrived=arrived, at=take.submitted_at or now())
+
+
+async def hand_in(session: AsyncSession, take: Take, assignment: Assignment, *, arrived: bool, at: datetime) -> None:
+    """Move a take that may be, and its assignment, whose rows are locked. `arrived`: no bytes are on their way."""
+    take.move("submitted" if arrived else "submitting")
+    take.submitted_at = at
+    await name_first(session, take)
+    if arrived:
+        await promise(session, take)
     if assignment.current_take_id is None or await _is_newest(session, take):
         if assignment.current_take_id != take.id:
             assignment.version += 1  # who saw the assignment before has not seen this take
@@ -56,11 +73,46 @@ async def submit(session: AsyncSession, take: Take, *, note: str | None, confide
     await session.flush()
 
 
+async def check_due(session: AsyncSession, assignment: Assignment, *, at: datetime) -> None:
+    """Raise ConflictError where it was due before `at`, and its challenge takes nothing late.
+
+    A retake is asked for after the due time as a rule, and is taken; a timed take counts from when it was started.
+    """
+    if assignment.due_at is None or at <= assignment.due_at or assignment.state == "retake":
+        return
+    challenge = await session.get_one(Challenge, (assignment.org_id, assignment.challenge_id))
+    if not challenge.late_accepted:
+        raise ConflictError(
+            "The due time has passed, and nothing is accepted late. What you have recorded stays here; your manager "
+            "can give you more time.",
+            code="late-refused",
+            state=assignment.state,
+            due_at=assignment.due_at.isoformat(),
+        )
+
+
+def is_used(take: Any) -> ColumnElement[bool]:
+    """Return whether a take, or an alias of it, counts against max_takes.
+
+    What was handed in does. So does a timed one since it was started, and one that was withdrawn after its person may
+    have seen the model answer.
+    """
+    shown = exists().where(ModelAnswer.org_id == take.org_id, ModelAnswer.challenge_id == take.challenge_id)
+    return and_(
+        take.practice.is_(False),
+        or_(
+            take.state.in_(HANDED_IN),
+            take.closes_at.is_not(None),
+            and_(take.state == "withdrawn", shown),
+        ),
+    )
+
+
 async def withdraw(session: AsyncSession, take: Take) -> None:
     """Take a submission back, as long as no reviewer has opened it. Done again, it changes nothing.
 
     Raises:
-        ConflictError: a reviewer has opened it.
+        ConflictError: a reviewer has opened it, or it is timed.
         IllegalMoveError: it was not handed in, or has been reviewed.
     """
     assignment = await lock(session, take)
@@ -68,6 +120,7 @@ async def withdraw(session: AsyncSession, take: Take) -> None:
         return
     if take.opened_at is not None and take.state in HANDED_IN:
         raise ConflictError("A reviewer has opened this take already.", code="take-opened", state=take.state)
+    _check_untimed(take)
     take.move("withdrawn")
     await _fall_back(session, assignment)
 
@@ -77,14 +130,25 @@ async def discard(session: AsyncSession, take: Take) -> None:
 
     Raises:
         IllegalMoveError: it is not a draft.
+        ConflictError: it is timed.
     """
     assignment = await lock(session, take)
     if take.state == "discarded":
         return
+    _check_untimed(take)
     take.move("discarded")
     if not take.practice and assignment.state == "in_progress":
         await _fall_back(session, assignment)
     await session.flush()
+
+
+def _check_untimed(take: Take) -> None:
+    if take.closes_at is not None:
+        raise ConflictError(
+            "This take is timed and counts from when it was started. It cannot be taken back.",
+            code="timed-take",
+            state=take.state,
+        )
 
 
 async def asset_arrived(session: AsyncSession, asset: Asset) -> None:
@@ -93,7 +157,16 @@ async def asset_arrived(session: AsyncSession, asset: Asset) -> None:
         states = await _asset_states(session, take)
         if "uploading" not in states.values():
             take.move("submitted")
+            await promise(session, take)
     await session.flush()
+
+
+async def asset_plays(session: AsyncSession, asset: Asset) -> None:
+    """Tell those who review takes that were handed in with this video that it can be watched by now."""
+    uses = select(Response.take_id).where(Response.org_id == asset.org_id, Response.asset_id == asset.id)
+    query = select(Take).where(Take.org_id == asset.org_id, Take.id.in_(uses), Take.state.in_(HANDED_IN))
+    for take in await session.scalars(query):
+        write_event(session, take, "video_plays", asset_id=asset.id)
 
 
 async def asset_failed(session: AsyncSession, asset: Asset) -> None:
@@ -142,6 +215,8 @@ async def _check_responses(session: AsyncSession, take: Take) -> bool:
     )
     states = await _asset_states(session, take)
     wanted = list(prompts)
+    if take.lapsed_at is not None:  # its time was over before all were answered
+        wanted = [prompt for prompt in wanted if prompt in states] or wanted
     if missing := [prompt for prompt in wanted if prompt not in states]:
         raise _incomplete("Some prompts have no response yet.", "responses-missing", missing, take)
     if lost := [prompt for prompt in wanted if states[prompt] in LOST]:
@@ -163,10 +238,13 @@ async def _asset_states(session: AsyncSession, take: Take) -> dict[UUID, str]:
     return {row.prompt_id: row.state for row in rows}
 
 
-async def _lock_assets(session: AsyncSession, take: Take) -> None:
-    """Hold the states of a take's assets still, or an upload could complete unseen between reading and moving."""
+async def hold_assets(session: AsyncSession, take: Take, more: Collection[UUID] = ()) -> None:
+    """Hold the states of a take's assets still, or an upload could complete unseen between reading and moving.
+
+    `more` are held with them: what may answer it next.
+    """
     held: set[UUID] = set()
-    while wanted := set(await _assets_of(session, take)) - held:
+    while wanted := {*more, *await _assets_of(session, take)} - held:
         await session.execute(
             select(Asset.id)
             .where(Asset.org_id == take.org_id, Asset.id.in_(wanted))

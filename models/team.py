@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Tenant, belongs_to, now, of_org, one_of
+from models.base import EVERYONE, STAFF, Concerns, Tenant, belongs_to, now, of_org, one_of
 
 TEAM_ROLES = ("manager", "rep")
 
@@ -28,6 +28,9 @@ class Team(Tenant):
         Index("ix_team_parent", "org_id", "parent_id"),
         Index("ix_team_name", "org_id", "name", "id"),
     )
+
+    def concerns(self) -> Concerns:
+        return Concerns(circle=EVERYONE)
 
 
 class Membership(Tenant):
@@ -57,6 +60,9 @@ class Membership(Tenant):
         Index("ix_membership_team", "org_id", "team_id", "person_id"),
         Index("ix_membership_person", "org_id", "person_id"),  # also past ones: every request asks with it
     )
+
+    def concerns(self) -> Concerns:
+        return Concerns(self.person_id, self.team_id, circle=STAFF)
 
 
 class Audience(Tenant):

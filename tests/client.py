@@ -9,6 +9,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from tests import telling
+
 Operation = dict[str, Any]
 
 
@@ -27,6 +29,11 @@ class Document:
 
     def path_of(self, path: str) -> str | None:
         return next((found for pattern, found in self._paths if pattern.match(path)), None)
+
+    def operation(self, request: httpx.Request) -> Operation | None:
+        found = self.path_of(request.url.path)
+        operation: Operation | None = self.content["paths"][found].get(request.method.lower()) if found else None
+        return operation
 
     def check(self, method: str, path: str, response: httpx.Response) -> None:
         """Fail when the response is not one that the document declares."""
@@ -72,7 +79,9 @@ class Client(httpx.AsyncClient):
         self.document = document
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        response = await super().send(request, **options)
+        with telling.listening() as noted:
+            response = await super().send(request, **options)
+        telling.count(request.method, self.document.operation(request), response.status_code, noted)
         if not options.get("stream"):
             self.document.check(request.method, request.url.path, response)
         return response

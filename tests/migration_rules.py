@@ -25,6 +25,8 @@ SQL_TAKES_AWAY = re.compile(
 SQL_INDEX = re.compile(
     r"\bCREATE\s+(UNIQUE\s+)?INDEX\s+(?!CONCURRENTLY)|\bDROP\s+INDEX\s+(?!CONCURRENTLY)", re.IGNORECASE
 )
+# What a function does is done when it is called, and not by the migration that makes it; a DO block is done at once.
+SQL_FUNCTION = re.compile(r"(\bCREATE\s+FUNCTION\b[^$]*)\$\$.*?\$\$", re.IGNORECASE | re.DOTALL)
 SQL_REWRITES = re.compile(r"\b(VACUUM\s+FULL|CLUSTER|LOCK\s+TABLE|TRUNCATE)\b", re.IGNORECASE)
 
 
@@ -92,6 +94,7 @@ def _of_call(
 
 
 def _of_sql(sql: str, *, contracting: bool, alone: bool) -> Iterator[str]:
+    sql = SQL_FUNCTION.sub(r"\1", sql)
     if SQL_TAKES_AWAY.search(sql) and not contracting:
         yield "its SQL takes away what the release before may use: say UNUSED_SINCE."
     if SQL_INDEX.search(sql):

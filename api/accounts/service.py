@@ -1,15 +1,17 @@
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.accounts.schemas import Me, MePatch, MyOrg, MyTeam, SessionOut
+from api.accounts.sessions import revoke
 from api.auth import Actor
 from api.limits.room import storage_use
 from api.settings import Settings
 from api.zones import check_zone
 from models.base import now
+from models.event import write_event
 from models.org import Org
 from models.person import Person, Session
 from models.team import Membership, Team
@@ -46,17 +48,13 @@ async def update_me(session: AsyncSession, actor: Actor, data: MePatch) -> None:
     if data.time_zone is not msgspec.UNSET:
         person.time_zone = check_zone(data.time_zone)
     person.version += 1
+    fields = sorted(name for name, value in msgspec.structs.asdict(data).items() if value is not msgspec.UNSET)
+    write_event(session, person, "changed", fields=fields)
     await session.flush()
 
 
 async def end_session(session: AsyncSession, actor: Actor, session_id: UUID) -> None:
-    query = update(Session).where(
-        Session.org_id == actor.org_id,
-        Session.person_id == actor.person_id,
-        Session.id == session_id,
-        Session.revoked_at.is_(None),
-    )
-    await session.execute(query.values(revoked_at=now()))
+    await revoke(session, actor.org_id, actor.person_id, Session.id == session_id, why="signed-out")
 
 
 def session_out(row: Session, actor: Actor) -> SessionOut:

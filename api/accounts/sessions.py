@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, text, update
+from sqlalchemy import ColumnElement, select, text, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.accounts import throttle
@@ -19,6 +19,7 @@ from api.auth import ACCESS_LIFE, Caller, Tokens
 from models.base import now
 from models.database import Database
 from models.errors import UnauthenticatedError
+from models.event import write_event
 from models.person import Person, RefreshToken, Session
 from models.tokens import read_token, token_text
 
@@ -102,6 +103,7 @@ async def open_session(session: AsyncSession, gate: Gate, person: Person, client
         expires_at=now() + SESSION_LIFE,
     )
     session.add(opened)
+    write_event(session, opened, "started")
     await session.flush()
     token = RefreshToken(org_id=person.org_id, session_id=opened.id)
     session.add(token)
@@ -160,15 +162,20 @@ async def _replayed(session: AsyncSession, gate: Gate, token: RefreshToken, fami
     if in_grace and successor_used is None and token.successor_id is not None:
         return _signed_in(gate, family, token.successor_id)
     family.revoked_at = now()
+    write_event(session, family, "ended", why="replayed")
     log.warning("a refresh token came back, its session ends", org=str(family.org_id), person=str(family.person_id))
     return None
 
 
 async def end_sessions(session: AsyncSession, org_id: UUID, person_id: UUID, *, but: UUID | None = None) -> None:
     """Revoke every session of a person, except `but`."""
-    query = update(Session).where(
-        Session.org_id == org_id, Session.person_id == person_id, Session.revoked_at.is_(None)
-    )
-    if but is not None:
-        query = query.where(Session.id != but)
-    await session.execute(query.values(revoked_at=now()))
+    await revoke(session, org_id, person_id, true() if but is None else Session.id != but, why="ended")
+
+
+async def revoke(
+    session: AsyncSession, org_id: UUID, person_id: UUID, which: ColumnElement[bool], *, why: str
+) -> None:
+    """Revoke those of a person's sessions, and write each down. Done again, it changes nothing."""
+    mine = (Session.org_id == org_id, Session.person_id == person_id, Session.revoked_at.is_(None), which)
+    for key in await session.scalars(update(Session).where(*mine).values(revoked_at=now()).returning(Session.id)):
+        write_event(session, Session(org_id=org_id, id=key, person_id=person_id), "ended", why=why)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,7 @@ from models import consents
 from models.base import now
 from models.bright_spot import BrightSpot, BrightSpotSkill, BrightSpotTag, Segment
 from models.errors import ConflictError, ForbiddenError, IllegalMoveError, InvalidError
+from models.event import write_event
 from models.ids import new_id
 from models.skill import Skill
 
@@ -46,6 +47,7 @@ async def create_bright_spot(session: AsyncSession, actor: Actor, data: BrightSp
     await save_segments(session, bright_spot, data.segments, sources)
     await _save_tags(session, bright_spot, data.tags)
     await _save_skills(session, bright_spot, data.skill_ids)
+    bright_spot.note_shown(await consents.people_shown(session, bright_spot))
     bright_spot.move("awaiting_consent")
     await order_clip(session, bright_spot)
     await _maker_agrees(session, actor, bright_spot)
@@ -70,6 +72,10 @@ async def edit_bright_spot(session: AsyncSession, actor: Actor, bright_spot: Bri
         await order_clip(session, bright_spot)
         await _maker_agrees(session, actor, bright_spot)
     bright_spot.version += 1
+    fields = sorted(name for name, value in structs.asdict(data).items() if value is not UNSET)
+    if fields:
+        shown = sorted(await consents.people_shown(session, bright_spot))
+        write_event(session, bright_spot, "changed", fields=fields, to=shown)
     await session.flush()
 
 
@@ -113,6 +119,7 @@ async def publish(session: AsyncSession, bright_spot: BrightSpot) -> None:
             missing=missing,
             state=bright_spot.state,
         )
+    bright_spot.note_shown(await consents.people_shown(session, bright_spot))
     bright_spot.move("published")
     bright_spot.published_at = now()
     bright_spot.version += 1
@@ -126,6 +133,7 @@ async def archive(session: AsyncSession, bright_spot: BrightSpot) -> None:
     """
     if bright_spot.state == "archived":
         return
+    bright_spot.note_shown(await consents.people_shown(session, bright_spot))
     bright_spot.move("archived")
     bright_spot.version += 1
     await session.flush()

@@ -31,6 +31,7 @@ from models.base import now
 from models.captions import captioning, captions_of, key_of, note_captioning, put_caption, remove_caption
 from models.database import Database
 from models.errors import ConflictError, InvalidError, NotFoundError
+from models.event import write_event
 from models.ids import new_id
 from models.languages import name_of, written
 
@@ -138,6 +139,7 @@ async def make(session: AsyncSession, state: State, asset: Asset) -> CaptionsOut
         raise ConflictError("This video cannot be played yet.", code="asset-not-playable", state=asset.state)
     if not _is_pending(asset):
         note_captioning(asset, "pending", at=now().isoformat())
+        write_event(session, asset, "captions_asked")
         await queue.defer(session, "make_captions", queue="long", lock=f"asset:{asset.id}", asset_id=str(asset.id))
     return await captions_out(session, state, asset)
 

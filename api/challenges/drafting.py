@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.auth import Actor
+from api.challenges.parts import parts_on_their_way, usable
 from api.challenges.schemas import PromptIn
 from api.times import check_instant, read_wall_time
 from models.asset import Asset
@@ -61,21 +62,18 @@ async def check_rubric(session: AsyncSession, org_id: UUID, rubric_id: UUID) -> 
         raise InvalidError("There is no rubric with this id here.", pointer="/rubric_id")
 
 
-async def check_prompts(session: AsyncSession, actor: Actor, prompts: Sequence[PromptIn]) -> None:
-    """Raise InvalidError for a prompt that asks nothing, or with a video that is not the author's own."""
-    wanted = {prompt.asset_id for prompt in prompts if prompt.asset_id}
-    own = select(Asset.id).where(
-        Asset.org_id == actor.org_id,
-        Asset.id.in_(wanted),
-        Asset.owner_id == actor.person_id,
-        Asset.purpose == "prompt",
-        Asset.state.not_in(LOST),
-    )
-    usable = set(await session.scalars(own)) if wanted else set()
+async def check_prompts(
+    session: AsyncSession, actor: Actor, prompts: Sequence[PromptIn], challenge: Challenge | None = None
+) -> None:
+    """Raise InvalidError for a prompt that asks nothing, or with a video that is not the author's own.
+
+    One that a prompt of the challenge has already may stay, whoever made it.
+    """
+    there = await usable(session, actor, Prompt, {one.asset_id for one in prompts if one.asset_id}, challenge)
     for index, prompt in enumerate(prompts):
         if prompt.asset_id is None and not prompt.text.strip():
             raise InvalidError("A prompt has a text, a video or both.", pointer=f"/prompts/{index}/text")
-        if prompt.asset_id is not None and prompt.asset_id not in usable:
+        if prompt.asset_id is not None and prompt.asset_id not in there:
             raise InvalidError("There is no prompt video of yours with this id.", pointer=f"/prompts/{index}/asset_id")
 
 
@@ -93,6 +91,7 @@ async def write_prompts(session: AsyncSession, challenge: Challenge, prompts: Se
         row = present[position] if position < len(present) else _new_prompt(session, challenge, position)
         row.text, row.asset_id = data.text, data.asset_id
         row.max_duration_ms, row.audio_allowed = data.max_duration_ms, data.audio_allowed
+        row.preparation_ms, row.notes = data.preparation_ms, data.notes
     await session.flush()
 
 
@@ -103,7 +102,7 @@ def _new_prompt(session: AsyncSession, challenge: Challenge, position: int) -> P
 
 
 async def check_publishable(session: AsyncSession, challenge: Challenge) -> None:
-    """Raise ConflictError when it was due before now, or the video of a prompt has not arrived."""
+    """Raise ConflictError when it was due before now, or a video or file of it has not arrived."""
     due = Dates(challenge.opens_at, challenge.due_at, challenge.due_local).latest_due
     if due is not None and due <= now():
         raise ConflictError("Its due time has passed. Move it first.", code="due-passed", state=challenge.state)
@@ -120,6 +119,18 @@ async def check_publishable(session: AsyncSession, challenge: Challenge) -> None
     if missing := [str(key) for key in await session.scalars(query)]:
         raise ConflictError(
             "The video of a prompt has not arrived.",
+            code="prompt-video-missing",
+            missing=missing,
+            state=challenge.state,
+        )
+    await check_parts(session, challenge)
+
+
+async def check_parts(session: AsyncSession, challenge: Challenge) -> None:
+    """Raise ConflictError when its model answer, or what is attached, has not arrived."""
+    if missing := await parts_on_their_way(session, challenge):
+        raise ConflictError(
+            "The model answer or an attachment has not arrived.",
             code="prompt-video-missing",
             missing=missing,
             state=challenge.state,

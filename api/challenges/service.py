@@ -8,20 +8,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.audiences import AudienceIn, check_manages, save_audience
 from api.auth import Actor
-from api.challenges import drafting, reach
-from api.challenges.schemas import ChallengeIn, ChallengePatch, PromptIn
+from api.challenges import drafting, parts, reach
+from api.challenges.copying import check_unbound
+from api.challenges.schemas import ChallengeIn, ChallengePatch, PromptIn, TimedIn
 from api.creation import existing
 from models import assignments
 from models.base import now
 from models.challenge import Challenge
 from models.errors import ConflictError, IllegalMoveError
+from models.event import write_event
 from models.ids import new_id
 from models.org import hold_org
 from models.rubric import Rubric, RubricVersion
 
 DATES = ("opens_at", "due_at", "due_local")
 # What still changes once people have it.
-ALIVE = {"audience", *DATES}
+ALIVE = {"audience", *DATES, "late", "model_answer", "attachments"}
 
 
 async def create_challenge(session: AsyncSession, actor: Actor, data: ChallengeIn) -> tuple[Challenge, bool]:
@@ -37,6 +39,8 @@ async def create_challenge(session: AsyncSession, actor: Actor, data: ChallengeI
     dates = drafting.read_dates(data.opens_at, data.due_at, data.due_local)
     await drafting.check_rubric(session, actor.org_id, data.rubric_id)
     await drafting.check_prompts(session, actor, data.prompts)
+    await parts.check_model_answer(session, actor, data.model_answer)
+    await parts.check_attachments(session, actor, data.attachments)
     challenge = Challenge(
         org_id=actor.org_id,
         id=data.id or new_id(),
@@ -51,11 +55,23 @@ async def create_challenge(session: AsyncSession, actor: Actor, data: ChallengeI
         due_at=dates.due_at,
         due_local=dates.due_local,
         created_by=actor.person_id,
+        late_accepted=data.late == "accepted",
+        practice_allowed=data.practice != "none",
     )
+    _set_clock(challenge, data.timed)
     session.add(challenge)
     await session.flush()
     await drafting.write_prompts(session, challenge, data.prompts)
+    await parts.write_model_answer(session, challenge, data.model_answer)
+    await parts.write_attachments(session, challenge, data.attachments)
+    named = {name for name in ("timed", "practice", "max_takes") if getattr(data, name) is not None}
+    await parts.check_timed(session, challenge, named)
     return challenge, True
+
+
+def _set_clock(challenge: Challenge, timed: TimedIn | None) -> None:
+    challenge.timed = timed is not None
+    challenge.window_ms = timed.window_ms if timed is not None else None
 
 
 async def lock(session: AsyncSession, challenge: Challenge) -> None:
@@ -79,15 +95,18 @@ async def change_challenge(session: AsyncSession, actor: Actor, challenge: Chall
     if not named:
         return
     _check_changeable(challenge, named)
+    await check_unbound(session, challenge, set(named))
     audience: AudienceIn | None = named.pop("audience", None)
     if audience is not None:
         await check_manages(session, actor, audience)
     await _set(session, actor, challenge, named)
+    await _set_parts(session, actor, challenge, named)
     if named.keys() & set(DATES):
         await _set_dates(session, challenge, named)
     if audience is not None:
         await reach.change_audience(session, actor, challenge, audience)
     challenge.version += 1
+    write_event(session, challenge, "changed", fields=sorted({*named} | ({"audience"} if audience else set())))
     await session.flush()
 
 
@@ -109,10 +128,30 @@ async def _set(session: AsyncSession, actor: Actor, challenge: Challenge, named:
     for name in ("title", "kind", "brief", "rubric_id", "max_takes", "pass_mark"):
         if name in named:
             setattr(challenge, name, named[name])
+    if "rubric_id" in named:
+        challenge.rubric_version_id = None
     if "prompts" in named:
         prompts = msgspec.convert(named["prompts"], list[PromptIn])
-        await drafting.check_prompts(session, actor, prompts)
+        await drafting.check_prompts(session, actor, prompts, challenge)
         await drafting.write_prompts(session, challenge, prompts)
+    if "practice" in named:
+        challenge.practice_allowed = named["practice"] == "allowed"
+    if "late" in named:
+        challenge.late_accepted = named["late"] == "accepted"
+    if "timed" in named:
+        _set_clock(challenge, named["timed"])
+    await parts.check_timed(session, challenge, named)
+
+
+async def _set_parts(session: AsyncSession, actor: Actor, challenge: Challenge, named: dict[str, Any]) -> None:
+    if "model_answer" in named:
+        await parts.check_model_answer(session, actor, named["model_answer"], challenge)
+        await parts.write_model_answer(session, challenge, named["model_answer"])
+    if "attachments" in named:
+        await parts.check_attachments(session, actor, named["attachments"], challenge)
+        await parts.write_attachments(session, challenge, named["attachments"])
+    if challenge.state != "draft" and named.keys() & {"model_answer", "attachments"}:
+        await drafting.check_parts(session, challenge)
 
 
 async def _set_dates(session: AsyncSession, challenge: Challenge, named: dict[str, Any]) -> None:
@@ -144,15 +183,16 @@ async def publish(session: AsyncSession, actor: Actor, challenge: Challenge) -> 
     _require(challenge, "draft", "published")
     await reach.check_reach(session, actor, challenge)
     await drafting.check_publishable(session, challenge)
-    challenge.rubric_version_id = await session.scalar(
-        select(RubricVersion.id)
-        .join(Rubric, (Rubric.org_id == RubricVersion.org_id) & (Rubric.id == RubricVersion.rubric_id))
-        .where(
-            Rubric.org_id == challenge.org_id,
-            Rubric.id == challenge.rubric_id,
-            RubricVersion.version == Rubric.latest_version,
+    if challenge.rubric_version_id is None:  # that of a follow-up is its baseline's
+        challenge.rubric_version_id = await session.scalar(
+            select(RubricVersion.id)
+            .join(Rubric, (Rubric.org_id == RubricVersion.org_id) & (Rubric.id == RubricVersion.rubric_id))
+            .where(
+                Rubric.org_id == challenge.org_id,
+                Rubric.id == challenge.rubric_id,
+                RubricVersion.version == Rubric.latest_version,
+            )
         )
-    )
     challenge.published_at = now()
     await _go(session, challenge, "published")
     await reach.assign_all(session, actor, challenge)

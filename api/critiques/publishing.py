@@ -1,9 +1,9 @@
 """Publishing: a judgement takes effect on the take, its assignment, the person's progress and next steps."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access import find
@@ -13,19 +13,24 @@ from api.critiques.service import may_be_judged
 from models import submission
 from models.base import now
 from models.challenge import Assignment
-from models.critique import Critique, FollowUp, NextStep
+from models.critique import Critique, FollowUp, Moment, NextStep
 from models.critique_rules import Judged, missing, skill_values, value_of
 from models.errors import ConflictError, IllegalMoveError
+from models.event import write_event
+from models.org import Org
 from models.progress import SkillObservation
 from models.take import Take
 
 
-async def publish(session: AsyncSession, actor: Actor, critique: Critique) -> None:
+async def publish(
+    session: AsyncSession, actor: Actor, critique: Critique, unchanged: Callable[[], Awaitable[None]]
+) -> None:
     """Publish a draft. Done again, it changes nothing.
 
     Raises:
         NotFoundError: the writer does not see the take any more.
-        ConflictError: required scores, in `missing` by the keys of their criteria, are not there.
+        PreconditionFailedError: by `unchanged`: another device has written since.
+        ConflictError: required scores, or what the organization asks for beside them, are not there.
         IllegalMoveError: it is no draft, or its take is not there to be judged.
     """
     take = await find(session, actor, Take, critique.take_id)
@@ -33,6 +38,7 @@ async def publish(session: AsyncSession, actor: Actor, critique: Critique) -> No
     await session.refresh(critique, with_for_update=True)
     if critique.state == "published":
         return
+    await unchanged()
     if critique.state == "draft" and take.state not in may_be_judged(actor, take):
         raise IllegalMoveError(
             f"This take is {take.state.replace('_', ' ')}; it is not there to be judged.", state=take.state
@@ -53,11 +59,53 @@ async def _scored(session: AsyncSession, critique: Critique) -> list[Judged]:
     rubrics = await scoring_rubrics(session, critique.org_id, [critique.rubric_version_id])
     scores = (await scores_of(session, critique.org_id, [critique.id])).get(critique.id, {})
     found = judged(rubrics[critique.rubric_version_id], scores)
-    if critique.state == "draft" and (keys := missing(found)):
+    if critique.state == "draft":
+        await _check_complete(session, critique, missing(found))
+    return found
+
+
+async def _check_complete(session: AsyncSession, critique: Critique, keys: list[str]) -> None:
+    lacking = await _lacking(session, critique)
+    if keys and not lacking:
         raise ConflictError(
             f"These criteria have no score yet: {', '.join(keys)}.", code="scores-missing", missing=keys, state="draft"
         )
+    if lacking:
+        scores = [f"a score of {key}" for key in keys]
+        raise ConflictError(
+            f"Before it is published it needs {_listed([*lacking.values(), *scores])}.",
+            code="critique-incomplete",
+            missing=[*lacking, *(f"score:{key}" for key in keys)],
+            state="draft",
+        )
+
+
+async def _lacking(session: AsyncSession, critique: Critique) -> dict[str, str]:
+    """Return what the organization asks of managers' critiques and this one has not; a strength may be a moment."""
+    if critique.perspective != "manager":
+        return {}
+    asked = (
+        await session.execute(select(Org.require_strength, Org.require_next_step).where(Org.id == critique.org_id))
+    ).one()
+    found: dict[str, str] = {}
+    strong = (Moment.tone == "strength", *_of(Moment, critique))
+    if (
+        asked.require_strength
+        and not critique.strengths.strip()
+        and not await session.scalar(select(exists().where(*strong)))
+    ):
+        found["strengths"] = "a strength"
+    if asked.require_next_step and not await session.scalar(select(exists().where(*_of(NextStep, critique)))):
+        found["next_step"] = "a next step"
     return found
+
+
+def _of(kind: type[Moment | NextStep], critique: Critique) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return kind.org_id == critique.org_id, kind.critique_id == critique.id
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 async def _supersede(session: AsyncSession, critique: Critique) -> None:
@@ -76,6 +124,9 @@ async def _supersede(session: AsyncSession, critique: Critique) -> None:
     for old in before.all():
         old.move("superseded")
         old.version += 1
+        critique.supersedes_id = old.id  # also where the draft was older than it, and was taken back
+        if old.disagreed_at is not None and old.disagreement_answered_at is None:
+            old.disagreement_answered_at = critique.published_at
         for kind, column in ((SkillObservation, "superseded_at"), (NextStep, "retired_at")):
             await session.execute(
                 update(kind)
@@ -140,7 +191,10 @@ async def _apply_outcomes(session: AsyncSession, org_id: UUID, step_ids: set[UUI
             .limit(1)
         )
         last = said.one_or_none()
+        before = step.outcome
         step.outcome, step.outcome_at = (last.outcome, last.published_at) if last else (None, None)
+        if step.outcome != before:
+            write_event(session, step, "settled", outcome=step.outcome, to=[writer_id])
 
 
 def _settle(take: Take, assignment: Assignment, critique: Critique) -> None:

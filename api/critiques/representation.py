@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.auth import Actor
-from api.critiques.schemas import CritiqueOut, FollowUpOut, ScoreOut, ScoringRubric
+from api.critiques.schemas import CritiqueOut, DisagreementOut, EvidenceOut, FollowUpOut, ScoreOut, ScoringRubric
 from api.critiques.scoring import judged, scores_of, scoring_rubrics
 from api.progress.next_steps import NextStepOut, next_step_out, open_steps
 from api.refs import PersonRef
 from models.challenge import Challenge
-from models.critique import Critique, FollowUp, NextStep, Score
+from models.conversation import CritiqueRemark
+from models.critique import Critique, FollowUp, Moment, NextStep, Score
 from models.critique_rules import meets_pass_mark, value_of
 from models.person import Person
 from models.skill import Skill
@@ -30,6 +31,9 @@ class _Parts:
     next_steps: dict[UUID, list[NextStepOut]]
     follow_ups: dict[UUID, list[FollowUpOut]]
     to_ask: dict[UUID, list[NextStepOut]]  # by take
+    evidence: dict[tuple[UUID, UUID], list[EvidenceOut]]  # by critique and criterion
+    superseded_by: dict[UUID, UUID]
+    remarks: dict[UUID, int]
 
 
 async def critique_out(session: AsyncSession, actor: Actor, critique: Critique) -> CritiqueOut:
@@ -48,6 +52,9 @@ async def critique_outs(session: AsyncSession, actor: Actor, critiques: Sequence
         await _next_steps(session, org, ids),
         await _follow_ups(session, org, ids),
         await steps_to_ask_about(session, actor, [take for take, _ in takes if take.id in drafts]),
+        await _evidence(session, org, ids),
+        await _superseded_by(session, critiques),
+        await _remarks(session, org, ids),
     )
     return [_out(critique, parts) for critique in critiques]
 
@@ -78,7 +85,7 @@ def _out(critique: Critique, parts: _Parts) -> CritiqueOut:
         critique.perspective,
         critique.state,
         rubric,
-        _scores(rubric, scores),
+        _scores(critique, rubric, scores, parts.evidence),
         critique.summary,
         critique.strengths,
         parts.next_steps.get(critique.id, []),
@@ -88,23 +95,85 @@ def _out(critique: Critique, parts: _Parts) -> CritiqueOut:
         value_of(found) if critique.value is None else critique.value,
         meets_pass_mark(found, parts.pass_marks[critique.take_id]),
         critique.supersedes_id,
+        parts.superseded_by.get(critique.id),
         critique.created_at,
         critique.updated_at,
         critique.published_at,
         critique.acknowledged_at,
         critique.reply,
+        critique.reply_asset_id,
+        _disagreement(critique),
+        parts.remarks.get(critique.id, 0),
         critique.version,
     )
 
 
-def _scores(rubric: ScoringRubric, scores: dict[UUID, Score]) -> list[ScoreOut]:
+def _disagreement(critique: Critique) -> DisagreementOut | None:
+    if critique.disagreed_at is None or critique.disagreement is None:
+        return None
+    return DisagreementOut(critique.disagreement, critique.disagreed_at, critique.disagreement_answered_at)
+
+
+def _scores(
+    critique: Critique,
+    rubric: ScoringRubric,
+    scores: dict[UUID, Score],
+    evidence: dict[tuple[UUID, UUID], list[EvidenceOut]],
+) -> list[ScoreOut]:
     """In the order of the criteria."""
     found = zip(rubric.criteria, judged(rubric, scores), strict=True)
     return [
-        ScoreOut(criterion.id, score.level_id, score.not_applicable, score.comment, one.value)
+        ScoreOut(
+            criterion.id,
+            score.level_id,
+            score.not_applicable,
+            score.comment,
+            one.value,
+            evidence.get((critique.id, criterion.id), []),
+        )
         for criterion, one in found
         if (score := scores.get(criterion.id)) is not None
     ]
+
+
+async def _evidence(
+    session: AsyncSession, org_id: UUID, critique_ids: Sequence[UUID]
+) -> dict[tuple[UUID, UUID], list[EvidenceOut]]:
+    rows = await session.scalars(
+        select(Moment)
+        .where(Moment.org_id == org_id, Moment.critique_id.in_(critique_ids), Moment.criterion_id.is_not(None))
+        .order_by(Moment.prompt_id, Moment.start_ms, Moment.id)
+    )
+    found: dict[tuple[UUID, UUID], list[EvidenceOut]] = defaultdict(list)
+    for row in rows:
+        if row.critique_id and row.criterion_id:
+            shown = EvidenceOut(row.id, row.prompt_id, row.start_ms, row.end_ms, row.body, row.tone)
+            found[row.critique_id, row.criterion_id].append(shown)
+    return found
+
+
+async def _superseded_by(session: AsyncSession, critiques: Sequence[Critique]) -> dict[UUID, UUID]:
+    """By the critique that was superseded: the next one of its writer, which was published."""
+    ids = [critique.id for critique in critiques if critique.state == "superseded"]
+    if not ids:
+        return {}
+    rows = await session.execute(
+        select(Critique.supersedes_id, Critique.id).where(
+            Critique.org_id == critiques[0].org_id,
+            Critique.supersedes_id.in_(ids),
+            Critique.state.in_(("published", "superseded")),
+        )
+    )
+    return {row.supersedes_id: row.id for row in rows if row.supersedes_id}
+
+
+async def _remarks(session: AsyncSession, org_id: UUID, critique_ids: Sequence[UUID]) -> dict[UUID, int]:
+    rows = await session.execute(
+        select(CritiqueRemark.critique_id, func.count())
+        .where(CritiqueRemark.org_id == org_id, CritiqueRemark.critique_id.in_(critique_ids))
+        .group_by(CritiqueRemark.critique_id)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 async def _takes(session: AsyncSession, org_id: UUID, take_ids: set[UUID]) -> list[tuple[Take, float | None]]:

@@ -14,6 +14,9 @@ StepText = Annotated[
     str, msgspec.Meta(min_length=1, max_length=1000, pattern=r"\S", examples=["Open with the customer's number"])
 ]
 Reply = Annotated[str, msgspec.Meta(max_length=4000, examples=["Thank you, I will start with the number."])]
+Reason = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=4000, pattern=r"\S", examples=["I did name the price, at 0:42."])
+]
 Outcome = Literal["done", "partly", "not_yet"]
 Decision = Literal["pass", "retake"]
 
@@ -45,7 +48,10 @@ class FollowUpIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CritiquePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`scores` are merged by criterion; `next_steps` and `follow_ups` are the whole list each."""
+    """`scores` are merged by criterion; `next_steps` and `follow_ups` are the whole list each.
+
+    `reply_asset_id` is a video of mine, uploaded with the purpose `critique_reply`; who sees the critique sees it.
+    """
 
     scores: Annotated[list[ScoreIn], msgspec.Meta(max_length=100)] | UnsetType = UNSET
     summary: Text | UnsetType = UNSET
@@ -53,6 +59,11 @@ class CritiquePatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     next_steps: Annotated[list[NextStepIn], msgspec.Meta(max_length=20)] | UnsetType = UNSET
     follow_ups: Annotated[list[FollowUpIn], msgspec.Meta(max_length=100)] | UnsetType = UNSET
     decision: Decision | None | UnsetType = UNSET
+    reply_asset_id: UUID | None | UnsetType = UNSET
+
+
+class DisagreeIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Reason
 
 
 class AcknowledgeIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,14 +99,26 @@ class ScoringRubric(msgspec.Struct, frozen=True):
     criteria: list[ScoringCriterion]
 
 
+class EvidenceOut(msgspec.Struct, frozen=True):
+    """A moment of the critique that names the criterion."""
+
+    moment_id: UUID
+    prompt_id: UUID
+    start_ms: int
+    end_ms: int | None
+    body: str
+    tone: str
+
+
 class ScoreOut(msgspec.Struct, frozen=True):
-    """`value` is 0 (the least level) to 1 (the most); null when it does not apply."""
+    """`value` is 0 (the least level) to 1 (the most); null when it does not apply. `evidence` is where it was seen."""
 
     criterion_id: UUID
     level_id: UUID | None
     not_applicable: bool
     comment: str
     value: float | None
+    evidence: list[EvidenceOut]
 
 
 class FollowUpOut(msgspec.Struct, frozen=True):
@@ -105,8 +128,20 @@ class FollowUpOut(msgspec.Struct, frozen=True):
     comment: str
 
 
+class DisagreementOut(msgspec.Struct, frozen=True):
+    """Why its person sees it otherwise; answered by a remark of somebody else, or by a critique that supersedes it."""
+
+    reason: str
+    at: datetime
+    answered_at: datetime | None
+
+
 class CritiqueOut(msgspec.Struct, frozen=True):
-    """`value`, 0 to 1, is provisional in a draft. `open_next_steps` are, in a draft, what to ask about."""
+    """`value`, 0 to 1, is provisional in a draft. `open_next_steps` are, in a draft, what to ask about.
+
+    `reply` is what its person answered; `reply_asset_id` a video in which its writer speaks. `supersedes_id` leads to
+    the one before, `superseded_by_id` to the one in force.
+    """
 
     id: UUID
     take_id: UUID
@@ -124,9 +159,13 @@ class CritiqueOut(msgspec.Struct, frozen=True):
     value: float | None
     meets_pass_mark: bool | None
     supersedes_id: UUID | None
+    superseded_by_id: UUID | None
     created_at: datetime
     updated_at: datetime
     published_at: datetime | None
     acknowledged_at: datetime | None
     reply: str | None
+    reply_asset_id: UUID | None
+    disagreement: DisagreementOut | None
+    remarks: int
     version: int

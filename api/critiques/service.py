@@ -12,8 +12,10 @@ from api.takes.service import open_take
 from models.base import now
 from models.challenge import Challenge
 from models.critique import Critique, FollowUp, Moment, NextStep, Score
-from models.errors import ForbiddenError, IllegalMoveError
+from models.errors import ConflictError, ForbiddenError, IllegalMoveError
+from models.event import write_event
 from models.ids import new_id
+from models.reviewing import claim_if_free
 from models.take import Take
 
 Part = TypeVar("Part", Score, NextStep, FollowUp, Moment)
@@ -37,6 +39,8 @@ async def start_critique(session: AsyncSession, actor: Actor, take: Take, data: 
         )
     await open_take(session, actor, take)
     critique = await _new_critique(session, actor, take, data.id)
+    if critique.perspective == "manager":
+        claim_if_free(session, take, actor.person_id)
     if published := await _mine(session, actor, take, "published"):
         await _copy(session, published, critique)
     await session.flush()
@@ -47,6 +51,12 @@ def may_be_judged(actor: Actor, take: Take) -> tuple[str, ...]:
     """Return the states a take may be judged in: once its bytes are here; one's own as soon as it is handed in."""
     judged = ("submitted", "reviewed")
     return (*judged, "submitting") if take.person_id == actor.person_id else judged
+
+
+async def judged(session: AsyncSession, critique: Critique, *, lock: bool = False) -> Take:
+    """Return what a critique judges, also where the actor does not see it any more."""
+    held = {"key_share": True} if lock else None
+    return await session.get_one(Take, (critique.org_id, critique.take_id), with_for_update=held)
 
 
 async def _mine(session: AsyncSession, actor: Actor, take: Take, state: str) -> Critique | None:
@@ -70,6 +80,8 @@ async def _new_critique(session: AsyncSession, actor: Actor, take: Take, key: UU
         org_id=take.org_id,
         id=key or new_id(),
         take_id=take.id,
+        person_id=take.person_id,
+        team_id=take.team_id,
         reviewer_id=actor.person_id,
         perspective=perspective(actor, take),
         rubric_version_id=challenge.rubric_version_id,
@@ -81,7 +93,7 @@ async def _new_critique(session: AsyncSession, actor: Actor, take: Take, key: UU
 
 async def _copy(session: AsyncSession, old: Critique, new: Critique) -> None:
     new.supersedes_id, new.rubric_version_id = old.id, old.rubric_version_id
-    new.summary, new.strengths = old.summary, old.strengths
+    new.summary, new.strengths, new.reply_asset_id = old.summary, old.strengths, old.reply_asset_id
     new.decision = old.decision if new.perspective == "manager" else None
     await _copy_rows(session, Score, old, new)
     await _copy_rows(session, NextStep, old, new)
@@ -97,6 +109,8 @@ async def _copy_rows(session: AsyncSession, kind: type[Part], old: Critique, new
 def _copied(row: Part, critique: Critique) -> Part:
     """Return the row as one of the new draft: with a key of its own, and not published yet."""
     own: dict[str, Any] = {"id": new_id(), "critique_id": critique.id}
+    if isinstance(row, Moment):
+        own["thread_id"] = row.thread
     if isinstance(row, NextStep):
         own |= {"published_at": None, "retired_at": None}
     columns = {column.key: getattr(row, column.key) for column in row.__table__.columns}
@@ -110,7 +124,7 @@ async def acknowledge(session: AsyncSession, actor: Actor, critique: Critique, r
         ForbiddenError: it is not their take.
         IllegalMoveError: it is not published.
     """
-    take = await session.get_one(Take, (critique.org_id, critique.take_id))
+    take = await judged(session, critique)
     if not may_acknowledge(actor, take):
         raise ForbiddenError("Only the person whose take it is acknowledges a critique.")
     if critique.acknowledged_at is None and critique.state != "published":
@@ -120,6 +134,32 @@ async def acknowledge(session: AsyncSession, actor: Actor, critique: Critique, r
     critique.acknowledged_at = critique.acknowledged_at or now()
     critique.reply = reply
     critique.version += 1
+    write_event(session, critique, "acknowledged", replied=reply is not None)
+    await session.flush()
+
+
+async def disagree(session: AsyncSession, actor: Actor, critique: Critique, reason: str) -> None:
+    """Note that the person sees it otherwise, and why; that they have read it with it. Its row is locked.
+
+    Done again, the first time and the first reason stay: what comes to mind later is a remark.
+
+    Raises:
+        ForbiddenError: it is not their take.
+        IllegalMoveError: it is not in force.
+    """
+    take = await judged(session, critique)
+    if not may_acknowledge(actor, take):
+        raise ForbiddenError("Only the person whose take it is disagrees with a critique.")
+    if critique.disagreed_at is not None:
+        return
+    if critique.state != "published":
+        raise IllegalMoveError(f"This critique is {critique.state}; it cannot be disagreed with.", state=critique.state)
+    critique.disagreed_at, critique.disagreement = now(), reason
+    if critique.acknowledged_at is None:
+        critique.acknowledged_at = critique.disagreed_at
+        write_event(session, critique, "acknowledged", replied=False)
+    critique.version += 1
+    write_event(session, critique, "disputed")
     await session.flush()
 
 
@@ -129,3 +169,25 @@ async def discard(session: AsyncSession, critique: Critique) -> None:
         critique.move("discarded")
         critique.version += 1
         await session.flush()
+
+
+async def take_back(session: AsyncSession, actor: Actor, critique: Critique) -> None:
+    """Undo the discarding of a draft, with all that was in it. Of an open draft it changes nothing.
+
+    Raises:
+        ConflictError: there is another draft of the same take by now.
+        IllegalMoveError: it is published.
+    """
+    take = await judged(session, critique, lock=True)
+    await session.refresh(critique, with_for_update=True)
+    if critique.state == "draft":
+        return
+    if critique.state == "discarded" and await _mine(session, actor, take, "draft"):
+        raise ConflictError(
+            "You have begun another draft of this take since. Discard that one first.",
+            code="draft-open",
+            state=critique.state,
+        )
+    critique.move("draft")
+    critique.version += 1
+    await session.flush()

@@ -10,11 +10,14 @@ from api.auth import Actor
 from api.critiques.representation import steps_to_ask_about
 from api.critiques.schemas import CritiquePatch, FollowUpIn, NextStepIn, ScoreIn, ScoringCriterion
 from api.critiques.scoring import scores_of, scoring_rubrics
+from models.asset import Asset
 from models.base import now
 from models.critique import Critique, FollowUp, NextStep, Score
 from models.errors import ConflictError, IllegalMoveError, InvalidError
+from models.event import write_event
 from models.ids import new_id
 from models.skill import Skill
+from models.submission import LOST
 from models.take import Take
 
 
@@ -36,9 +39,29 @@ async def write(session: AsyncSession, actor: Actor, critique: Critique, data: C
         await _replace_next_steps(session, critique, data.next_steps)
     if data.follow_ups is not UNSET:
         await _replace_follow_ups(session, actor, critique, data.follow_ups)
+    if data.reply_asset_id is not UNSET:
+        await check_video(session, actor, data.reply_asset_id, pointer="/reply_asset_id")
+        critique.reply_asset_id = data.reply_asset_id
     critique.version += 1
     critique.updated_at = now()
+    write_event(session, critique, "written", version=critique.version)
     await session.flush()
+
+
+async def check_video(session: AsyncSession, actor: Actor, asset_id: UUID | None, *, pointer: str) -> None:
+    """Let a video through in which the actor says something of a take; it may still be on its way.
+
+    Raises:
+        InvalidError: there is no such video of theirs.
+        ConflictError: it failed, or was deleted.
+    """
+    if asset_id is None:
+        return
+    asset = await session.get(Asset, (actor.org_id, asset_id))
+    if asset is None or asset.owner_id != actor.person_id or asset.purpose != "critique_reply":
+        raise InvalidError("There is no video of yours with this id that was uploaded as a reply.", pointer=pointer)
+    if asset.state in LOST:
+        raise ConflictError("This video failed. Record it again.", code="asset-failed", state=asset.state)
 
 
 def _write_words(critique: Critique, data: CritiquePatch) -> None:
@@ -115,7 +138,10 @@ async def _replace_next_steps(session: AsyncSession, critique: Critique, sent: l
             step.person_id = take.person_id
             session.add(step)
         elif step.text != one.text:
-            step.outcome = step.outcome_at = None
+            step.outcome = step.outcome_at = step.reported_outcome = step.reported_at = None
+            step.report_note = ""  # what was said was said of other words
+        if step.due_at != one.due_at:
+            step.due_told_at = None
         step.position, step.skill_id, step.text, step.due_at = position, one.skill_id, one.text, one.due_at
     for gone in there.values():
         await session.delete(gone)

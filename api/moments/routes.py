@@ -1,6 +1,7 @@
+from typing import Any
 from uuid import UUID
 
-from litestar import Response, delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -9,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.access import one
 from api.auth import Actor
 from api.creation import created
-from api.moments import service
-from api.moments.schemas import MomentIn, MomentOut, MomentPatch
+from api.etags import IfMatch, tagged
+from api.moments import service, threads
+from api.moments.schemas import MomentIn, MomentOut, MomentPatch, ReplyIn, ReplyOut
 from api.paging import Cursor, Limit, Page, after, encode
 from api.policy import may_edit_moment, may_remark, may_see
 from api.problems import declared
@@ -18,6 +20,8 @@ from models.critique import Moment
 from models.take import Take
 
 AGAIN = {200: ResponseSpec(MomentOut, generate_examples=False, description="The remark made with this id before")}
+
+REPLIED = {200: ResponseSpec(ReplyOut, generate_examples=False, description="The reply made with this id before")}
 
 
 @post(
@@ -35,7 +39,7 @@ async def add_moment(
     session: NamedDependency[AsyncSession],
 ) -> Response[MomentOut]:
     moment, new = await service.add_moment(session, actor, take, data)
-    return created((await service.moment_outs(session, actor, [moment]))[0], new=new)
+    return created(await service.moment_out(session, actor, moment), new=new, headers=tagged(moment.version))
 
 
 @get(
@@ -66,7 +70,11 @@ async def list_moments(
     dependencies={"moment": one(Moment, may_edit_moment, lock=True)},
     operation_id="ChangeMoment",
     summary="Change my remark, until its critique is published",
-    responses=declared(403, 409),
+    description=(
+        "With an If-Match only the version I have seen is changed; what was refused is kept and returned in `refused`, "
+        "beside `current`. Without one, a text that was replaced is kept. `ListMomentDrafts` has both."
+    ),
+    responses=declared(403, 409, 412),
     tags=["moments"],
 )
 async def change_moment(
@@ -74,9 +82,13 @@ async def change_moment(
     moment: NamedDependency[Moment],
     actor: NamedDependency[Actor],
     session: NamedDependency[AsyncSession],
-) -> MomentOut:
-    await service.change_moment(session, moment, data)
-    return (await service.moment_outs(session, actor, [moment]))[0]
+    request: Request[Any, Any, Any],
+    if_match: IfMatch = None,
+) -> Response[MomentOut]:
+    if (answer := await service.unless_refused(session, actor, request, moment, data)) is not None:
+        return answer
+    await service.change_moment(session, actor, moment, data, blindly=if_match is None)
+    return await _answer(session, actor, moment)
 
 
 @delete(
@@ -84,6 +96,7 @@ async def change_moment(
     dependencies={"moment": one(Moment, may_edit_moment, lock=True)},
     operation_id="RemoveMoment",
     summary="Remove my remark, until its critique is published",
+    description="One that somebody has answered stays.",
     responses=declared(403, 409),
     tags=["moments"],
 )
@@ -91,4 +104,85 @@ async def remove_moment(moment: NamedDependency[Moment], session: NamedDependenc
     await service.remove_moment(session, moment)
 
 
-routes = [add_moment, list_moments, change_moment, remove_moment]
+@post(
+    "/moments/{moment_id:uuid}/resolve",
+    status_code=200,
+    dependencies={"moment": one(Moment, may_see)},
+    operation_id="ResolveMoment",
+    summary="Say that what a remark is about has been dealt with",
+    responses=declared(409),
+    tags=["moments"],
+)
+async def resolve_moment(
+    moment: NamedDependency[Moment], actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]
+) -> Response[MomentOut]:
+    await threads.resolve(session, actor, moment)
+    return await _answer(session, actor, moment)
+
+
+@post(
+    "/moments/{moment_id:uuid}/reopen",
+    status_code=200,
+    dependencies={"moment": one(Moment, may_see)},
+    operation_id="ReopenMoment",
+    summary="Say that there is something to be dealt with still",
+    responses=declared(409),
+    tags=["moments"],
+)
+async def reopen_moment(
+    moment: NamedDependency[Moment], actor: NamedDependency[Actor], session: NamedDependency[AsyncSession]
+) -> Response[MomentOut]:
+    await threads.reopen(session, moment)
+    return await _answer(session, actor, moment)
+
+
+@post(
+    "/moments/{moment_id:uuid}/replies",
+    dependencies={"moment": one(Moment, may_see, lock=True)},
+    operation_id="AddReply",
+    summary="Reply to a remark",
+    responses=REPLIED | declared(409),
+    tags=["moments"],
+)
+async def add_reply(
+    data: JSONBody[ReplyIn],
+    moment: NamedDependency[Moment],
+    actor: NamedDependency[Actor],
+    session: NamedDependency[AsyncSession],
+) -> Response[ReplyOut]:
+    reply, new = await threads.add_reply(session, actor, moment, data)
+    return created((await threads.reply_outs(session, [reply]))[0], new=new)
+
+
+@get(
+    "/moments/{moment_id:uuid}/replies",
+    dependencies={"moment": one(Moment, may_see)},
+    operation_id="ListReplies",
+    summary="The thread under a remark, first to last",
+    description="It stays with the remark when its critique is superseded by one that has the remark too.",
+    responses=declared(),
+    tags=["moments"],
+)
+async def list_replies(
+    moment: NamedDependency[Moment],
+    session: NamedDependency[AsyncSession],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[ReplyOut]:
+    return await threads.list_replies(session, moment, limit, cursor)
+
+
+async def _answer(session: AsyncSession, actor: Actor, moment: Moment) -> Response[MomentOut]:
+    return Response(await service.moment_out(session, actor, moment), headers=tagged(moment.version))
+
+
+routes = [
+    add_moment,
+    list_moments,
+    change_moment,
+    remove_moment,
+    resolve_moment,
+    reopen_moment,
+    add_reply,
+    list_replies,
+]

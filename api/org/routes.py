@@ -47,7 +47,7 @@ async def update_org(
     del if_match
     org = await service.org_of(session, admin, lock=True)
     await require_match(request, org.version, service.org_out(org))
-    await service.change_org(session, admin, org, data)
+    await service.change_org(session, org, data)
     return Response(service.org_out(org), headers=tagged(org.version))
 
 

@@ -5,8 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.auth import Actor
 from api.org.schemas import OrgOut, OrgPatch
 from api.zones import check_zone
-from models.event import Event
+from models.event import write_event
 from models.org import Org
+from models.posting import replan
 
 
 async def org_of(session: AsyncSession, actor: Actor, *, lock: bool = False) -> Org:
@@ -18,7 +19,7 @@ def org_out(org: Org) -> OrgOut:
     return OrgOut(**{name: getattr(org, name) for name in OrgOut.__struct_fields__})
 
 
-async def change_org(session: AsyncSession, actor: Actor, org: Org, data: OrgPatch) -> None:
+async def change_org(session: AsyncSession, org: Org, data: OrgPatch) -> None:
     """Change what the patch names; the row is locked. The event says which settings, and what they are now.
 
     Raises:
@@ -33,6 +34,8 @@ async def change_org(session: AsyncSession, actor: Actor, org: Org, data: OrgPat
     for name, value in changed.items():
         setattr(org, name, value)
     org.version += 1
+    if "time_zone" in changed:
+        await replan(session, org)
     settings = {name: value for name, value in changed.items() if name != "name"}
-    session.add(Event(org_id=org.id, actor_id=actor.person_id, subject_id=org.id, name="org.changed", data=settings))
+    write_event(session, org, "changed", **settings)
     await session.flush()

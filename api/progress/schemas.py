@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 from litestar.params import QueryParameter
 
+from api.progress.marks import MarkOut, YoungChange
 from api.progress.next_steps import NextStepOut
 from api.refs import PersonRef, SkillRef
 from api.times import INSTANT
@@ -52,7 +53,8 @@ class PointOut(msgspec.Struct, frozen=True):
 class SkillProgress(msgspec.Struct, frozen=True):
     """`standing` and `trend` are the managers' judgement; what peers and the person say stands beside it.
 
-    `observations` counts takes that managers judged.
+    `observations` counts takes that managers judged. `marks`: where it began to be judged differently; `warning` asks
+    to let the last change of a rubric's version bed down.
     """
 
     skill: SkillRef
@@ -62,6 +64,8 @@ class SkillProgress(msgspec.Struct, frozen=True):
     peers: StandingOut | None
     own: StandingOut | None = msgspec.field(name="self")
     points: list[PointOut]
+    marks: list[MarkOut]
+    warning: YoungChange | None
 
 
 class PersonProgress(msgspec.Struct, frozen=True):

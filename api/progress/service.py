@@ -10,13 +10,15 @@ from typing import Any, TypeVar, TypeVarTuple
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, DateTime, Row, Select, Text, cast, func, or_, select
+from sqlalchemy import ColumnElement, DateTime, Row, Select, Text, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access import words
 from api.auth import Actor, any_actor
 from api.paging import after, encode
 from api.policy import Subject, may_see_progress, visible
+from api.policy_critiques import judges_blind
+from api.progress.marks import MarkOut, YoungChange, marks_of, young_change
 from api.progress.next_steps import NextStepOut, open_steps_json
 from api.progress.schemas import (
     CellOut,
@@ -37,6 +39,7 @@ from models.errors import ForbiddenError, NotFoundError
 from models.person import Person
 from models.progress import SkillObservation
 from models.reads import Statement, given, instant, json_list, prepared
+from models.rubric import RubricVersion
 from models.skill import Skill
 from models.statistics import Observation
 from models.team import Membership, Team
@@ -61,6 +64,8 @@ class Observed(msgspec.Struct, array_like=True, frozen=True):
     perspective: str
     value: float
     step: float
+    rubric_id: UUID
+    rubric_version: int
     observed_at: datetime
 
 
@@ -95,7 +100,9 @@ def person_statement(org_role: str, *, past: bool) -> Statement:
         Membership.person_id == given("subject"),
         or_(Membership.until_at.is_(None), Membership.until_at > func.now()),
     )
-    observed = _observations_json(me.org_id, _SEEN.person_id == given("subject"), at, past=past)
+    # Who is judging a take blind must not read it off the figures.
+    told = or_(_SEEN.person_id == me.person_id, ~judges_blind(me, _SEEN.take_id))
+    observed = _observations_json(me.org_id, and_(_SEEN.person_id == given("subject"), told), at, past=past)
     steps, _ = open_steps_json(me, NextStep.person_id == given("subject"), at if past else None)
     return prepared(
         select(
@@ -195,6 +202,8 @@ _OBSERVED = (
     _SEEN.perspective,
     _SEEN.value,
     _SEEN.step,
+    RubricVersion.rubric_id,
+    RubricVersion.version,
     _SEEN.observed_at,
 )
 _ORDER = (_SEEN.person_id, Skill.name, _SEEN.skill_id, _SEEN.observed_at, _SEEN.take_id, _SEEN.critique_id)
@@ -205,11 +214,16 @@ def _in_force(
 ) -> Select[*Columns]:
     """Return what was in force at a time: of a past one, also what has been superseded since."""
     standing = _SEEN.superseded_at.is_(None)
-    return query.join(Skill, (Skill.org_id == _SEEN.org_id) & (Skill.id == _SEEN.skill_id)).where(
-        _SEEN.org_id == org_id,
-        whose,
-        _SEEN.published_at <= at,
-        or_(standing, _SEEN.superseded_at > at) if past else standing,
+    version = (RubricVersion.org_id == _SEEN.org_id) & (RubricVersion.id == _SEEN.rubric_version_id)
+    return (
+        query.join(Skill, (Skill.org_id == _SEEN.org_id) & (Skill.id == _SEEN.skill_id))
+        .join(RubricVersion, version)
+        .where(
+            _SEEN.org_id == org_id,
+            whose,
+            _SEEN.published_at <= at,
+            or_(standing, _SEEN.superseded_at > at) if past else standing,
+        )
     )
 
 
@@ -238,9 +252,15 @@ def _skills(actor: Actor, subject: Subject, rows: Sequence[Observed], at: dateti
             by_peers.standing,
             by_self.standing,
             [_point(actor, subject, row) for row in found],
+            *_changes([row for row in found if row.perspective == "manager"], at),
         )
         for (skill, found), judged, by_peers, by_self in zip(by_skill.items(), managers, peers, own, strict=True)
     ]
+
+
+def _changes(judged: Sequence[Observed], at: datetime) -> tuple[list[MarkOut], YoungChange | None]:
+    marks = marks_of(judged)
+    return marks, young_change(marks, judged, at)
 
 
 def _cells(rows: Sequence[Observed], at: datetime) -> dict[UUID, list[CellOut]]:

@@ -7,8 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.auth import Actor
 from api.creation import existing
+from api.rubrics import examples
 from api.rubrics.schemas import CriterionIn, CriterionOut, RubricIn, RubricOut, VersionIn, criterion_out, rubric_out
 from models.errors import ConflictError, InvalidError, NotFoundError
+from models.event import write_event
 from models.ids import new_id
 from models.rubric import Criterion, Level, Rubric, RubricVersion
 from models.rubric_rules import assign_keys, first_not_rising, first_repeated
@@ -23,12 +25,13 @@ async def create_rubric(session: AsyncSession, actor: Actor, data: RubricIn) -> 
     """
     if found := await existing(session, actor, Rubric, data.id):
         return found, False
-    await _check(session, actor.org_id, data.criteria)
+    await _check(session, actor, data.criteria)
     rubric = Rubric(org_id=actor.org_id, id=data.id or new_id(), title=data.title, created_by=actor.person_id)
     session.add(rubric)
     await session.flush()
     keys = assign_keys([(criterion.key, criterion.title) for criterion in data.criteria], {})
     await _write(session, actor, rubric, VersionIn(data.criteria, data.note), keys)
+    write_event(session, rubric, "created")
     return rubric, True
 
 
@@ -43,37 +46,42 @@ async def add_version(session: AsyncSession, actor: Actor, rubric: Rubric, data:
         if found.rubric_id != rubric.id:
             raise ConflictError("This id has been used already. Make a new one.", code="id-taken")
         return found.version, False
-    await _check(session, actor.org_id, data.criteria)
+    await _check(session, actor, data.criteria)
     await session.refresh(rubric, with_for_update={"key_share": True})
     earlier = await _earlier_keys(session, rubric)
     wanted = [(criterion.key, criterion.title) for criterion in data.criteria]
     rubric.latest_version += 1
     await _write(session, actor, rubric, data, assign_keys(wanted, dict(earlier), {key for _, key in earlier}))
+    write_event(session, rubric, "versioned", version=rubric.latest_version)
     return rubric.latest_version, True
 
 
-async def rubric_at(session: AsyncSession, rubric: Rubric, version: int | None = None) -> RubricOut:
-    """Return one version, the latest when none is said.
+async def rubric_at(
+    session: AsyncSession, rubric: Rubric, version: int | None = None, *, actor: Actor | None = None
+) -> RubricOut:
+    """Return one version, the latest when none is said, with the bright spots of its levels that the actor sees.
 
     Raises:
         NotFoundError: there is no such version.
     """
+    wanted = version or rubric.latest_version
     query = select(RubricVersion).where(
         RubricVersion.org_id == rubric.org_id,
         RubricVersion.rubric_id == rubric.id,
-        RubricVersion.version == (version or rubric.latest_version),
+        RubricVersion.version.in_((wanted, wanted - 1)),
     )
-    row = await session.scalar(query)
-    if row is None:
+    rows = {row.version: row for row in await session.scalars(query)}
+    if wanted not in rows:
         raise NotFoundError(f"This rubric has no version {version}.")
-    criteria = await criteria_outs(session, rubric.org_id, [row.id])
-    return rubric_out(rubric, row, criteria[row.id])
+    row = rows[wanted]
+    criteria = await criteria_outs(session, rubric.org_id, [row.id], actor)
+    return rubric_out(rubric, row, criteria[row.id], rows.get(wanted - 1))
 
 
 async def criteria_outs(
-    session: AsyncSession, org_id: UUID, version_ids: Iterable[UUID]
+    session: AsyncSession, org_id: UUID, version_ids: Iterable[UUID], actor: Actor | None = None
 ) -> dict[UUID, list[CriterionOut]]:
-    """Return the criteria with their levels, by version, in two queries for all of them."""
+    """Return the criteria with their levels, by version, in three queries for all of them."""
     criteria = await session.scalars(
         select(Criterion)
         .where(Criterion.org_id == org_id, Criterion.rubric_version_id.in_(set(version_ids)))
@@ -87,13 +95,15 @@ async def criteria_outs(
         .order_by(Level.position)
     ):
         levels[level.criterion_id].append(level)
+    shown = await examples.shown(session, actor, [level.id for found in levels.values() for level in found])
     found: dict[UUID, list[CriterionOut]] = defaultdict(list)
     for row in rows:
-        found[row.rubric_version_id].append(criterion_out(row, levels[row.id]))
+        found[row.rubric_version_id].append(criterion_out(row, levels[row.id], shown))
     return found
 
 
-async def _check(session: AsyncSession, org_id: UUID, criteria: Sequence[CriterionIn]) -> None:
+async def _check(session: AsyncSession, actor: Actor, criteria: Sequence[CriterionIn]) -> None:
+    org_id = actor.org_id
     wanted = {criterion.skill_id for criterion in criteria}
     there = set(await session.scalars(select(Skill.id).where(Skill.org_id == org_id, Skill.id.in_(wanted))))
     for index, criterion in enumerate(criteria):
@@ -107,6 +117,7 @@ async def _check(session: AsyncSession, org_id: UUID, criteria: Sequence[Criteri
     repeated = first_repeated([criterion.key for criterion in criteria])
     if repeated is not None:
         raise InvalidError("Two criteria have this key.", pointer=f"/criteria/{repeated}/key")
+    await examples.check(session, actor, criteria)
 
 
 async def _earlier_keys(session: AsyncSession, rubric: Rubric) -> list[tuple[str, str]]:
@@ -140,9 +151,10 @@ async def _write(session: AsyncSession, actor: Actor, rubric: Rubric, data: Vers
     ]
     session.add_all(criteria)
     await session.flush()
-    for criterion, wanted in zip(criteria, data.criteria, strict=True):
-        session.add_all(_levels(criterion, wanted))
+    levels = [_levels(criterion, wanted) for criterion, wanted in zip(criteria, data.criteria, strict=True)]
+    session.add_all(level for found in levels for level in found)
     await session.flush()
+    await examples.link_new(session, rubric, list(zip(criteria, levels, data.criteria, strict=True)))
 
 
 def _criterion(version: RubricVersion, position: int, key: str, data: CriterionIn) -> Criterion:

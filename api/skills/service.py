@@ -5,6 +5,7 @@ from api.auth import Actor
 from api.creation import existing
 from api.skills.schemas import SkillIn
 from models.errors import ConflictError
+from models.event import write_event
 from models.ids import new_id
 from models.skill import Skill
 
@@ -28,5 +29,6 @@ async def create_skill(session: AsyncSession, actor: Actor, data: SkillIn) -> tu
         created_by=actor.person_id,
     )
     session.add(skill)
+    write_event(session, skill, "created")
     await session.flush()
     return skill, True

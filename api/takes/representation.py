@@ -1,6 +1,7 @@
 """Takes as JSON: everything for a list of them in one statement."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,12 @@ from api.assets.service import make_asset_out
 from api.auth import Actor
 from api.progress.next_steps import NextStepOut, open_steps_json
 from api.refs import PersonRef
-from api.takes.schemas import ResponseOut, TakeOut
+from api.takes.schemas import ClockOut, ResponseOut, TakeOut
 from models.asset import Asset
 from models.challenge import Challenge, Prompt
 from models.critique import NextStep
 from models.person import Person
-from models.reads import json_list, json_object
+from models.reads import instant, json_list, json_object
 from models.rubric import Criterion
 from models.take import Response, Take
 
@@ -27,6 +28,7 @@ from models.take import Response, Take
 class _Response(msgspec.Struct, frozen=True):
     prompt_id: UUID
     failed: bool
+    answered_at: datetime | None
     asset: AssetRow | None
 
 
@@ -74,6 +76,9 @@ def take_rows(actor: Actor, chosen: Select[Any]) -> Select[*tuple[Any, ...]]:
             take.c.submitted_at,
             take.c.opened_at,
             take.c.reviewed_at,
+            take.c.ends_at,
+            take.c.closes_at,
+            take.c.lapsed_at,
             cast(_responses_json(take), Text).label("responses"),
             cast(_next_steps_json(actor, take), Text).label("next_steps"),
         )
@@ -87,6 +92,7 @@ def _responses_json(take: Subquery) -> Any:
     response = json_object(
         prompt_id=Prompt.id,
         failed=Response.failed_at.is_not(None),
+        answered_at=instant(Response.updated_at),
         asset=case((Asset.id.is_(None), null()), else_=asset_json()),
     )
     return (
@@ -143,6 +149,9 @@ def make_take_out(state: State, row: Sequence[Any]) -> TakeOut:
         submitted_at,
         opened_at,
         reviewed_at,
+        ends_at,
+        closes_at,
+        lapsed_at,
         responses,
         next_steps,
     ) = row
@@ -158,16 +167,24 @@ def make_take_out(state: State, row: Sequence[Any]) -> TakeOut:
         take_state,
         note,
         confidence,
-        [_response(state, response, may_replace=may_replace) for response in _responses.decode(responses)],
+        [_response(state, one, closes_at, may_replace=may_replace) for one in _responses.decode(responses)],
         _next_steps.decode(next_steps),
         created_at,
         submitted_at,
         opened_at,
         reviewed_at,
+        None if closes_at is None else ClockOut(ends_at, closes_at, lapsed_at),
     )
 
 
-def _response(state: State, response: _Response, *, may_replace: bool) -> ResponseOut:
+def _response(state: State, response: _Response, closes_at: datetime | None, *, may_replace: bool) -> ResponseOut:
     asset = response.asset
-    shown = None if asset is None else make_asset_out(state, asset, asset.renditions, asset.captions)
-    return ResponseOut(response.prompt_id, shown, replace=may_replace and response.failed)
+    if asset is None:
+        return ResponseOut(response.prompt_id, None, replace=False, answered_at=None, in_time=None)
+    return ResponseOut(
+        response.prompt_id,
+        make_asset_out(state, asset, asset.renditions, asset.captions),
+        replace=may_replace and response.failed,
+        answered_at=response.answered_at,
+        in_time=None if closes_at is None else asset.created_at <= closes_at,
+    )

@@ -9,21 +9,20 @@ from litestar.params import JSONBody, PathParameter
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.access import one, shown
+from api.access import one
 from api.assignments.representation import assignment_out
 from api.assignments.schemas import AssignmentOut
-from api.auth import Actor, Caller
+from api.auth import Actor
 from api.creation import created
-from api.etags import IfMatch, match_if_named
+from api.etags import ETAG_HEADER, IfMatch, match_if_named, require_match, tagged
 from api.paging import Cursor, Limit, Page, after, encode
-from api.policy import may_answer, may_edit_take, may_see, visible
+from api.policy import may_answer, may_edit_take, may_run_assignment, may_see, visible
 from api.problems import declared
-from api.reading import reading
-from api.takes import reviews, service
+from api.takes import service
 from api.takes.reading import FoundTake, first_opened, read_take
 from api.takes.representation import make_take_out, take_out, take_outs
-from api.takes.schemas import ResponseIn, ReviewOut, SubmitIn, TakeIn, TakeOut
-from models import submission
+from api.takes.schemas import ResponseIn, SubmitIn, TakeIn, TakeOut
+from models import submission, timed
 from models.challenge import Assignment
 from models.take import Take
 
@@ -37,7 +36,8 @@ OPEN_DRAFT = {200: ResponseSpec(TakeOut, generate_examples=False, description="T
     summary="Start a take, or get the open draft",
     description=(
         "With the assignment's `version` as If-Match a new take is begun only while the assignment is as the client "
-        "saw it: two devices of one person, each with a recording of its own, hand in one take and not two."
+        "saw it: two devices of one person, each with a recording of its own, hand in one take and not two. Of a timed "
+        "challenge it begins the clock, and `GetChallenge` shows what is asked from then on."
     ),
     responses=OPEN_DRAFT | declared(403, 409, 412),
     tags=["takes"],
@@ -61,6 +61,33 @@ async def start_take(
 
     take, new = await service.start_take(session, actor, assignment, data, unchanged)
     return created(await take_out(session, actor, state, take), new=new)
+
+
+@post(
+    "/assignments/{assignment_id:uuid}/another-take",
+    status_code=200,
+    dependencies={"assignment": one(Assignment, may_run_assignment, lock=True)},
+    operation_id="GrantTake",
+    summary="Allow a person one more take than the challenge does",
+    description="For a timed take that time or the network ran away from, too. Sent again, it is a 412: it is done.",
+    response_headers=ETAG_HEADER,
+    responses=declared(403, 409, 412, 428),
+    tags=["takes"],
+)
+async def grant_take(
+    assignment: NamedDependency[Assignment],
+    session: NamedDependency[AsyncSession],
+    request: Request[Any, Any, Any],
+    if_match: IfMatch = None,
+) -> Response[AssignmentOut]:
+    del if_match
+
+    async def current() -> AssignmentOut:
+        return await assignment_out(session, assignment)
+
+    await require_match(request, assignment.version, current)
+    await service.grant_take(session, assignment)
+    return Response(await assignment_out(session, assignment), headers=tagged(assignment.version))
 
 
 @get(
@@ -138,6 +165,7 @@ async def submit_take(
     data: JSONBody[SubmitIn | None] = None,
 ) -> TakeOut:
     said = data or SubmitIn()
+    await timed.lapse(session, take)
     await submission.submit(session, take, note=said.note, confidence=said.confidence)
     return await take_out(session, actor, state, take)
 
@@ -163,6 +191,7 @@ async def withdraw_take(
     dependencies={"take": one(Take, may_edit_take)},
     operation_id="DiscardTake",
     summary="Throw a draft away",
+    description="Not a timed one, which counts from when it was started.",
     responses=declared(403, 409),
     tags=["takes"],
 )
@@ -170,28 +199,13 @@ async def discard_take(take: NamedDependency[Take], session: NamedDependency[Asy
     await submission.discard(session, take)
 
 
-@get(
-    "/me/reviews",
-    opt=shown(Take),
-    operation_id="ListReviews",
-    summary="What waits for my review, oldest first",
-    responses=declared(),
-    tags=["takes"],
-)
-async def list_reviews(
-    caller: NamedDependency[Caller], state: State, limit: Limit = 50, cursor: Cursor = None
-) -> Page[ReviewOut]:
-    async with reading(state, caller) as read:
-        return await reviews.list_reviews(read, limit, cursor)
-
-
 routes = [
     start_take,
+    grant_take,
     list_takes,
     get_take,
     put_response,
     submit_take,
     withdraw_take,
     discard_take,
-    list_reviews,
 ]

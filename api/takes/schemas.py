@@ -6,7 +6,7 @@ import msgspec
 
 from api.assets.schemas import AssetOut
 from api.progress.next_steps import NextStepOut
-from api.refs import ChallengeRef, PersonRef
+from api.refs import PersonRef
 
 Note = Annotated[str, msgspec.Meta(max_length=4000, examples=["I changed the opening, as agreed."])]
 Confidence = Annotated[float, msgspec.Meta(ge=0, le=1, examples=[0.7], description="How sure the rep is, 0 to 1.")]
@@ -29,11 +29,29 @@ class SubmitIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ResponseOut(msgspec.Struct, frozen=True):
-    """One prompt's response; `asset` is null until there is one. `replace`: it failed after it was handed in."""
+    """One prompt's response; `asset` is null until there is one. `replace`: it failed after it was handed in.
+
+    `answered_at` is when this video became the answer: after the take's `submitted_at`, it took the place of one that
+    failed, or came late. `in_time`, of a timed take: it was announced before `closes_at`.
+    """
 
     prompt_id: UUID
     asset: AssetOut | None
     replace: bool
+    answered_at: datetime | None
+    in_time: bool | None
+
+
+class ClockOut(msgspec.Struct, frozen=True):
+    """The clock of a timed take, by the server's time (`server_time` of `GET /v1/me`).
+
+    Record until `ends_at`; announce each video until `closes_at`, bytes may come later. Then what has been answered is
+    handed in, which `over_at` tells.
+    """
+
+    ends_at: datetime
+    closes_at: datetime
+    over_at: datetime | None
 
 
 class TakeOut(msgspec.Struct, frozen=True):
@@ -55,16 +73,4 @@ class TakeOut(msgspec.Struct, frozen=True):
     submitted_at: datetime | None
     opened_at: datetime | None
     reviewed_at: datetime | None
-
-
-class ReviewOut(msgspec.Struct, frozen=True):
-    """A take that waits for a review. `duration_ms` of all its responses, null while it is not known."""
-
-    take_id: UUID
-    person: PersonRef
-    challenge: ChallengeRef
-    submitted_at: datetime
-    waiting_s: int
-    my_draft_id: UUID | None
-    playable: bool
-    duration_ms: int | None
+    timed: ClockOut | None

@@ -14,12 +14,11 @@ from models.asset import Asset, Upload
 from models.base import now
 from models.challenge import Assignment, Challenge, Prompt
 from models.errors import ConflictError, IllegalMoveError, InvalidError, NotFoundError
+from models.event import write_event
 from models.ids import new_id
-from models.submission import HANDED_IN, LOST
+from models.submission import HANDED_IN, LOST, OPEN_TO_TAKES, check_due, is_used
 from models.take import Response, Take
-
-# What a rep may still answer; a submitted assignment too, while takes are left.
-ANSWERABLE = ("open", "in_progress", "retake", "submitted")
+from models.timed import check_in_time, start_clock
 
 
 async def start_take(
@@ -34,17 +33,23 @@ async def start_take(
     Raises:
         PreconditionFailedError: by `unchanged`: the assignment is not as the client saw it, and there is no draft.
         IllegalMoveError: the assignment is not to be answered now.
-        ConflictError: no takes are left.
+        ConflictError: no takes are left, there are no practice takes, or it would be late and not accepted.
     """
     if found := await existing(session, actor, Take, data.id, made_by="person_id"):
         return found, False
     if draft := await _open_draft(session, assignment, practice=data.practice):
         return draft, False
     await unchanged()
-    await _check_open(session, assignment)
-    if not data.practice:
-        await _check_takes_left(session, assignment)
+    challenge = await session.get_one(Challenge, (assignment.org_id, assignment.challenge_id))
+    _check_open(assignment, challenge)
+    if data.practice:
+        _check_practice(assignment, challenge)
+    else:
+        await _check_takes_left(session, assignment, challenge)
+        await check_due(session, assignment, at=now())
     take = await _new_take(session, assignment, data)
+    if not take.practice:
+        await start_clock(session, take, challenge)
     if not take.practice and assignment.state == "open":
         assignment.move("in_progress")
         assignment.version += 1
@@ -64,30 +69,57 @@ async def _open_draft(session: AsyncSession, assignment: Assignment, *, practice
     return found
 
 
-async def _check_open(session: AsyncSession, assignment: Assignment) -> None:
+def _check_open(assignment: Assignment, challenge: Challenge) -> None:
     if assignment.state == "scheduled" and assignment.opens_at and assignment.opens_at <= now():
         assignment.move("open")
-    challenge = await session.get_one(Challenge, (assignment.org_id, assignment.challenge_id))
-    if assignment.state not in ANSWERABLE or challenge.state != "published":
-        state = assignment.state if assignment.state not in ANSWERABLE else challenge.state
+    if assignment.state not in OPEN_TO_TAKES or challenge.state != "published":
+        state = assignment.state if assignment.state not in OPEN_TO_TAKES else challenge.state
         raise IllegalMoveError(f"This assignment is {state.replace('_', ' ')}; it takes no new take.", state=state)
 
 
-async def _check_takes_left(session: AsyncSession, assignment: Assignment) -> None:
-    challenge = await session.get_one(Challenge, (assignment.org_id, assignment.challenge_id))
+def _check_practice(assignment: Assignment, challenge: Challenge) -> None:
+    if not challenge.practice_allowed:
+        raise ConflictError(
+            "This challenge has no practice takes. Start the one that counts.",
+            code="practice-not-allowed",
+            state=assignment.state,
+        )
+
+
+async def _check_takes_left(session: AsyncSession, assignment: Assignment, challenge: Challenge) -> None:
     if challenge.max_takes is None:
         return
     allowed = challenge.max_takes + assignment.extra_takes
     used = await session.scalar(
-        select(func.count()).where(
-            Take.org_id == assignment.org_id,
-            Take.assignment_id == assignment.id,
-            Take.practice.is_(False),
-            Take.state.in_(HANDED_IN),
-        )
+        select(func.count()).where(Take.org_id == assignment.org_id, Take.assignment_id == assignment.id, is_used(Take))
     )
     if (used or 0) >= allowed:
         raise ConflictError(f"All {allowed} takes have been submitted.", code="no-takes-left", state=assignment.state)
+
+
+async def grant_take(session: AsyncSession, assignment: Assignment) -> None:
+    """Allow one more take than the challenge does. The assignment's row is locked.
+
+    A timed take whose time was over before anything was recorded makes room for it.
+
+    Raises:
+        IllegalMoveError: the assignment takes none now.
+        ConflictError: a take is under way.
+    """
+    if assignment.state not in OPEN_TO_TAKES:
+        state = assignment.state
+        raise IllegalMoveError(f"This assignment is {state.replace('_', ' ')}; it takes no new take.", state=state)
+    draft = await _open_draft(session, assignment, practice=False)
+    if draft is not None and draft.closes_at is not None:
+        await session.refresh(draft, with_for_update=True)
+        if draft.state == "draft" and draft.lapsed_at is None:
+            raise ConflictError("A timed take is under way.", code="take-under-way", state=assignment.state)
+        if draft.state == "draft":
+            draft.move("discarded")
+    assignment.extra_takes += 1
+    assignment.version += 1
+    write_event(session, assignment, "take_granted", extra_takes=assignment.extra_takes)
+    await session.flush()
 
 
 async def _new_take(session: AsyncSession, assignment: Assignment, data: TakeIn) -> Take:
@@ -128,7 +160,7 @@ async def put_response(session: AsyncSession, take: Take, prompt_id: UUID, data:
     response = await _response(session, take, prompt_id)
     if response is not None and response.asset_id == asset.id:
         return
-    _check_replaceable(take, response)
+    await _check_replaceable(session, take, response, asset)
     if asset.state in LOST:
         raise ConflictError("This video failed; it cannot answer a prompt.", code="asset-failed", state=asset.state)
     await _check_asked(session, asset, prompt)
@@ -136,6 +168,7 @@ async def put_response(session: AsyncSession, take: Take, prompt_id: UUID, data:
         session.add(Response(org_id=take.org_id, take_id=take.id, prompt_id=prompt_id, asset_id=asset.id))
     else:
         response.asset_id, response.updated_at = asset.id, now()
+    write_event(session, take, "response_put", prompt_id=prompt_id, asset_id=asset.id)
     await session.flush()
 
 
@@ -181,18 +214,26 @@ async def _response(session: AsyncSession, take: Take, prompt_id: UUID) -> Respo
     return found
 
 
-def _check_replaceable(take: Take, response: Response | None) -> None:
-    if take.state == "draft":
+async def _check_replaceable(session: AsyncSession, take: Take, response: Response | None, asset: Asset) -> None:
+    if take.state == "needs_replacement" and response is not None and response.failed_at is not None:
+        return
+    if take.state == "draft" or _is_missing(take, response):
+        challenge = await session.get_one(Challenge, (take.org_id, take.challenge_id))
+        check_in_time(take, challenge, asset)
         return
     if take.state == "needs_replacement":
-        if response is not None and response.failed_at is not None:
-            return
         raise ConflictError(
             "Only the responses that failed may be replaced.", code="response-not-failed", state=take.state
         )
     raise IllegalMoveError(
         f"This take is {take.state.replace('_', ' ')}; its responses stay as they are.", state=take.state
     )
+
+
+def _is_missing(take: Take, response: Response | None) -> bool:
+    """Tell whether a timed take was handed in without this one, and nobody has looked at it yet."""
+    handed_in = take.state in {"submitting", "submitted", "needs_replacement"}
+    return handed_in and response is None and take.lapsed_at is not None and take.opened_at is None
 
 
 def opens(actor: Actor, person_id: UUID, opened_at: datetime | None) -> bool:
@@ -211,4 +252,6 @@ async def open_take(session: AsyncSession, actor: Actor, take: Take) -> None:
     await session.refresh(take, with_for_update=True)
     if take.state not in HANDED_IN:
         raise NotFoundError("There is no take with this id here.")
-    take.opened_at = take.opened_at or now()
+    if take.opened_at is None:
+        take.opened_at = now()
+        write_event(session, take, "opened")

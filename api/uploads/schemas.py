@@ -16,7 +16,9 @@ ContentType = Annotated[
     msgspec.Meta(
         max_length=255,
         examples=["video/mp4"],
-        description="`video/…`, `audio/…`, or `application/octet-stream` where the kind is not known.",
+        description=(
+            "`video/…`, `audio/…`, or `application/octet-stream` where the kind is not known; of an attachment any."
+        ),
     ),
 ]
 SizeBytes = Annotated[int, msgspec.Meta(ge=0, examples=[42_000_000])]
@@ -47,7 +49,9 @@ Etag = Annotated[str, msgspec.Meta(max_length=200, examples=['"9b2cf535f27731c97
 class UploadIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A response may say which assignment and which of its prompts it is for: what is too long is refused at once.
 
-    A voice alone (`audio/…`) is taken for a prompt that has `audio_allowed`, and for nothing else.
+    A voice alone (`audio/…`) is taken for a prompt that has `audio_allowed`, and as an attachment. An attachment may be
+    a recording or a file: a PDF, a picture, a Word, Excel, PowerPoint or OpenDocument file without macros, plain text.
+    What it is its bytes tell.
     """
 
     filename: Filename

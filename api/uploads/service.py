@@ -52,8 +52,8 @@ async def create_upload(session: AsyncSession, settings: Settings, actor: Actor,
     if found := await existing(session, actor, Upload, data.id, made_by="person_id"):
         return found, False
     _check_size(settings, data)
-    content_type = _check_kind(data)
     prompt = await _prompt(session, actor, data)
+    content_type = _check_kind(data, audio_allowed=prompt is not None and prompt.audio_allowed)
     _check_asked(settings, data, prompt)
     await check_room(session, settings, actor, data.size_bytes)
     asset = Asset(
@@ -102,23 +102,34 @@ def parts_of(size_bytes: int, part_size_bytes: int) -> tuple[int, int]:
 def _check_size(settings: Settings, data: UploadIn) -> None:
     if data.size_bytes == 0:
         raise InvalidError(PROBLEMS["empty_file"].message, pointer="/size_bytes")
-    if data.size_bytes > settings.max_upload_bytes:
+    most = settings.max_upload_bytes
+    if data.purpose == "attachment":
+        most = min(most, settings.max_attachment_bytes)
+    if data.size_bytes > most:
         raise InvalidError(
-            f"This file has {data.size_bytes} bytes; {settings.max_upload_bytes} are allowed here.",
+            f"This file has {data.size_bytes} bytes; {most} are allowed here.",
             pointer="/size_bytes",
         )
 
 
-def _check_kind(data: UploadIn) -> str:
+def _check_kind(data: UploadIn, *, audio_allowed: bool) -> str:
     """Return the content type without parameters."""
+
+    def words(code: str) -> str:
+        return PROBLEMS[asked.worded(code, audio_allowed=audio_allowed)].message
+
     if not kinds.is_one_line(data.filename):
         raise InvalidError("A file name has no line breaks and no other control characters.", pointer="/filename")
     kind = kinds.essence(data.content_type)
+    if data.purpose == "attachment":
+        if not kinds.is_attached(kind, data.filename):
+            raise InvalidError(PROBLEMS["unsupported_file"].message, pointer="/filename")
+        return kind
     if code := kinds.refused_type(kind):
-        known = "" if code == kinds.NOT_TAKEN else f" Where the kind is not known, say {kinds.UNKNOWN}."
-        raise InvalidError(PROBLEMS[code].message + known, pointer="/content_type")
+        known = "" if code == asked.NOT_TAKEN else f" Where the kind is not known, say {kinds.UNKNOWN}."
+        raise InvalidError(words(code) + known, pointer="/content_type")
     if code := kinds.refused_name(data.filename):
-        raise InvalidError(PROBLEMS[code].message, pointer="/filename")
+        raise InvalidError(words(code), pointer="/filename")
     return kind
 
 
@@ -130,7 +141,7 @@ def _check_asked(settings: Settings, data: UploadIn, prompt: Prompt | None) -> N
         duration_ms=data.duration_ms,
         audio_only=kinds.is_sound(kinds.essence(data.content_type), data.filename),
         max_duration_ms=prompt.max_duration_ms if prompt else None,
-        audio_allowed=prompt is not None and prompt.audio_allowed,
+        audio_allowed=data.purpose == "attachment" or (prompt is not None and prompt.audio_allowed),
     )
     if code is not None:
         pointer = "/content_type" if code == asked.NO_PICTURE else "/duration_ms"

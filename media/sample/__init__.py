@@ -10,6 +10,7 @@ from media.ffmpeg import encoding, run
 
 DURATION_MS = 18_900
 WIDTH, HEIGHT = 720, 1280
+COST_S = 5.0  # for a second of it
 
 # An ellipse with two round eyes, as an alpha mask over one frame that is then repeated.
 _FACE = (
@@ -28,7 +29,7 @@ async def make_sample(path: Path, binaries: Binaries, duration_ms: int = DURATIO
     voice_file = resources.files("media.sample").joinpath("voice.m4a")
     with resources.as_file(voice_file) as voice:
         argv = [binaries.ffmpeg, *_graph(voice, path, duration_ms).get_args()]
-        await run(argv, folder=path.parent, bounds=encoding(duration_ms, 64 << 20))
+        await run(argv, folder=path.parent, bounds=encoding(COST_S * duration_ms / 1000, 64 << 20))
 
 
 def _graph(voice_path: Path, path: Path, duration_ms: int) -> ffmpeg.nodes.OutputStream:

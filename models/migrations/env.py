@@ -37,6 +37,13 @@ async def _take_turn(connection: AsyncConnection) -> None:
     await connection.commit()
 
 
+async def _mend(connection: AsyncConnection) -> None:
+    """Have events read that came with a restore: this server counts transactions from somewhere else."""
+    if await connection.scalar(text("SELECT to_regprocedure('mend_event_order()') IS NOT NULL")):
+        await connection.execute(text("SELECT mend_event_order()"))
+    await connection.commit()
+
+
 async def _online() -> None:
     engine = create_async_engine(context.config.get_main_option("sqlalchemy.url") or "", poolclass=NullPool)
     try:
@@ -44,6 +51,7 @@ async def _online() -> None:
             await _take_turn(connection)
             await connection.run_sync(_run)
             await connection.commit()
+            await _mend(connection)
     finally:
         await engine.dispose()
 

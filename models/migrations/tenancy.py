@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+import sqlalchemy as sa
 from alembic import context, op
 
 
@@ -39,3 +40,38 @@ def grant_functions(*signatures: str) -> None:
     for signature in signatures:
         op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
         op.execute(f"GRANT EXECUTE ON FUNCTION {signature} TO {app_role()}")
+
+
+def has_column(table: str, column: str) -> bool:
+    """Tell whether a migration has made it already: one with an autocommit_block may have ended in the middle."""
+    query = sa.text("SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass(:table) AND attname = :column")
+    return op.get_bind().scalar(query, {"table": table, "column": column}) is not None
+
+
+def index_partitions(name: str, table: str, columns: str, where: str = "") -> None:
+    """Make an index of a partitioned table without keeping anyone from writing to it. In an autocommit_block.
+
+    PostgreSQL makes none CONCURRENTLY over all partitions. So there is first that of the parent alone, which is empty
+    and made at once, and which partitions made from then on get a part of by themselves; then each partition's own,
+    CONCURRENTLY, attached to it. What an attempt before has left half done is made anew.
+    """
+    condition = f" WHERE {where}" if where else ""
+    op.execute(f'CREATE INDEX IF NOT EXISTS "{name}" ON ONLY "{table}" ({columns}){condition}')
+    for partition, attached, half_done in op.get_bind().execute(sa.text(PARTS), {"table": table, "index": name}).all():
+        part = f"{partition}_{name}"
+        if half_done:
+            op.execute(f'DROP INDEX CONCURRENTLY IF EXISTS "{part}"')
+        if not attached:
+            op.execute(f'CREATE INDEX CONCURRENTLY IF NOT EXISTS "{part}" ON "{partition}" ({columns}){condition}')
+            op.execute(f'ALTER INDEX "{name}" ATTACH PARTITION "{part}"')
+
+
+# Of each partition: its name, whether it has its part of an index, and whether one was begun and not ended.
+PARTS = """
+SELECT c.relname,
+  EXISTS (SELECT 1 FROM pg_index i JOIN pg_inherits h ON h.inhrelid = i.indexrelid
+    WHERE i.indrelid = c.oid AND h.inhparent = to_regclass(quote_ident(:index))),
+  EXISTS (SELECT 1 FROM pg_index i WHERE i.indexrelid = to_regclass(quote_ident(c.relname || '_' || :index))
+    AND NOT i.indisvalid)
+FROM pg_inherits p JOIN pg_class c ON c.oid = p.inhrelid WHERE p.inhparent = to_regclass(quote_ident(:table))
+"""

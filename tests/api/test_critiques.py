@@ -283,7 +283,7 @@ async def test_what_was_published_stays_as_it_was(org: OrgKit) -> None:
     await publish(story.manager, await write(story.manager, await draft(take_id, story.manager), next_steps=[]))
     before = (await got(story.manager, old)).json()
     changed = {key for key in old if old[key] != before[key]}
-    assert changed == {"state", "version"}
+    assert changed == {"state", "superseded_by_id", "version"}
     async with story.database.tenant(org.id) as session:
         rows = (await session.scalars(select(NextStep).where(NextStep.org_id == org.id))).all()
         kept = (await session.scalars(select(Critique).where(Critique.org_id == org.id))).all()

@@ -20,7 +20,7 @@ from api.embedded import (
     EmbeddedUnavailable,
     running_urls,
 )
-from api.embedded_home import PACKAGE, WHEEL, new_record, wheel
+from api.embedded_home import PACKAGE, WHEEL, WHOSE, new_record, wheel
 from tests.factories.postgres import ask, exists, pid_of, wait_until, write
 from tests.processes import run_and_leave
 
@@ -213,6 +213,8 @@ def test_under_a_private_home_nobody_changes_the_modes_of_its_folders(open_folde
             assert running_urls(data_dir) == urls
         assert home.stat().st_mode & 0o777 == 0o700
         assert place.is_relative_to(elsewhere if os.geteuid() == 0 else data_dir)
+        assert not (note := place.parent / WHOSE).exists() or note.read_text() == str(data_dir.resolve())
+        assert note.exists() is (os.geteuid() == 0)
     assert len(list(elsewhere.iterdir()) if os.geteuid() == 0 else [place]) == 1
 
 

@@ -45,6 +45,13 @@ critique-draft-by-rep          x   .      .       .      .       .       .      
 moment-alone                   x   .      .       x      x       .       .        x         .      .
 moment-of-draft-critique       .   .      .       x      .       .       .        .         .      .
 moment-of-published-critique   x   .      .       x      x       .       .        x         .      .
+next-step-draft                .   .      .       x      .       .       .        .         .      .
+next-step-published            x   .      .       x      x       .       .        x         .      .
+remark-on-published-critique   x   .      .       x      x       .       .        x         .      .
+remark-on-superseded-critique  x   .      .       x      x       .       .        x         .      .
+reply-to-moment-alone          x   .      .       x      x       .       .        x         .      .
+reply-to-moment-of-published-critique x .  .      x      x       .       .        x         .      .
+draft-version-of-manager       .   .      .       x      .       .       .        .         .      .
 asset-of-draft                 x   .      .       .      .       .       .        .         .      .
 asset-of-practice              x   .      .       .      .       .       .        .         .      .
 asset-of-submitted             x   .      .       x      x       .       .        x         .      .
@@ -52,6 +59,13 @@ asset-of-withdrawn             x   .      .       .      .       .       .      
 asset-deleted                  x   .      .       .      .       .       .        .         x      .
 asset-prompt-published         x   .      .       x      x       .       .        x         .      .
 asset-prompt-draft             .   .      .       x      .       .       .        .         .      .
+asset-prompt-unanswered        x   .      .       x      x       .       .        x         .      .
+asset-prompt-timed             .   .      .       x      x       .       .        x         .      .
+asset-model-answer-answered    x   .      .       x      x       .       .        x         .      .
+asset-model-answer-unanswered  .   .      .       x      x       .       .        x         .      .
+asset-model-answer-timed       .   .      .       x      x       .       .        x         .      .
+asset-attachment-published     x   .      .       x      x       .       .        x         .      .
+asset-attachment-draft         .   .      .       x      .       .       .        .         .      .
 asset-clip-draft               .   .      .       x      .       .       .        .         .      .
 asset-clip-awaiting_consent    x   .      .       x      .       .       .        .         .      .
 asset-clip-published           x   x      .       x      .       .       .        x         .      .
@@ -70,6 +84,11 @@ bright-spot-to-outsider        x   .      x       x      .       .       .      
 challenge-published            x   .      .       x      x       .       .        x         .      .
 challenge-draft                .   .      .       x      .       .       .        .         .      .
 challenge-of-former            .   .      .       .      .       .       x        x         .      .
+template                       .   .      .       x      x       x       .        x         .      .
+template-archived              .   .      .       .      .       .       .        .         .      .
+asset-of-template              .   .      .       x      x       x       .        x         .      .
+asset-of-template-archived     .   .      .       x      .       .       .        .         .      .
+series                         .   .      .       x      .       .       .        x         .      .
 team-north                     x   x      x       x      x       x       x        x         x      .
 """
 
@@ -83,6 +102,7 @@ may_author_challenges     -                           .   .      .       x      
 may_edit_challenge        challenge-draft             .   .      .       x      .       .       .        x         .
 may_edit_challenge        challenge-of-former         .   .      .       .      .       .       .        x         .
 may_run_assignment        assignment                  .   .      .       x      x       .       .        x         .
+may_run_challenge         challenge-draft             .   .      .       x      x       x       .        x         .
 may_answer                assignment                  x   .      .       .      .       .       .        .         .
 may_edit_take             take-draft                  x   .      .       .      .       .       .        .         .
 may_critique              take-submitted              x   .      .       x      x       .       .        x         .
@@ -90,6 +110,8 @@ may_remark                take-submitted              x   .      .       x      
 may_write_critique        critique-draft-by-manager   .   .      .       x      .       .       .        .         .
 may_acknowledge           take-submitted              x   .      .       .      .       .       .        .         .
 may_edit_moment           moment-alone                .   .      .       x      .       .       .        .         .
+may_report_step           next-step-published         x   .      .       .      .       .       .        .         .
+may_see_market_signals    -                           .   .      .       .      .       .       .        x         .
 may_see_progress          subject                     x   .      .       x      x       .       .        x         .
 may_see_team_progress     team-north                  .   .      .       x      x       .       .        x         .
 may_edit_asset            asset-of-submitted          x   .      .       .      .       .       .        .         .
@@ -101,6 +123,9 @@ may_consent               segment-ready               x   .      .       .      
 may_see_consents          bright-spot-ready           .   .      .       x      .       .       .        x         .
 may_edit_bright_spot      bright-spot-ready           .   .      .       x      .       .       .        .         .
 may_archive_bright_spot   bright-spot-ready           .   .      .       x      .       .       .        x         .
+may_use_templates         template                    .   .      .       x      x       x       .        x         .
+may_edit_template         template                    .   .      .       x      .       .       .        x         .
+may_edit_series           series                      .   .      .       x      .       .       .        x         .
 """
 
 PERSPECTIVES = {

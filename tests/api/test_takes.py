@@ -205,7 +205,7 @@ async def test_every_move_of_a_take_is_an_event_signed_by_who_moved_it(org: OrgK
                 select(Event).where(Event.org_id == org.id, Event.subject_id == take["id"]).order_by(Event.at)
             )
         ).all()
-    assert [row.name for row in rows] == ["take.draft", "take.submitted", "take.withdrawn"]
+    assert [row.name for row in rows] == ["take.draft", "take.response_put", "take.submitted", "take.withdrawn"]
     assert {row.actor_id for row in rows} == {story.rep.id}
 
 

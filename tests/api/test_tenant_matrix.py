@@ -151,7 +151,10 @@ def fresh(body: Any) -> Any:
 def _body(method: str, answer: httpx.Response, asked_for: UUID) -> Any:
     if answer.status_code < 400 and method != "GET":
         return None
-    body = json.loads(answer.text.replace(str(asked_for), "<id>"))
+    said = answer.text.replace(str(asked_for), "<id>")
+    if not answer.headers["content-type"].endswith("json"):
+        return said
+    body = json.loads(said)
     body.pop("request_id", None)
     return body
 

@@ -1,5 +1,6 @@
 """What a prompt allows, and kinds never taken: refused before a byte is sent, in the words of the probe."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from media.asked import TOLERANCE_MS
 from media.problems import PROBLEMS
 from models.asset import Upload
 from models.challenge import Prompt
+from tests.client import Document
 from tests.factories.challenges import changed, drafted, get_challenge, make_cast
 from tests.factories.people import OrgKit, Somebody
 from tests.factories.takes import Story, make_asset, make_story, respond, started
@@ -48,14 +50,22 @@ async def test_a_video_longer_than_its_prompt_allows_is_refused_in_the_words_of_
     assert (await announce(story, prompt_id=str(story.prompts[1]), duration_ms=LIMIT_MS * 2)).status_code == 201
 
 
+def test_the_document_says_how_much_longer_is_let_pass(document: Document) -> None:
+    said = json.dumps(document.content["components"]["schemas"]["PromptIn"]["properties"]["max_duration_ms"])
+    assert f"{TOLERANCE_MS} ms more" in said
+
+
 @pytest.mark.parametrize(
     "file",
     [
         {"content_type": "audio/mp4", "filename": "answer.m4a"},
         {"content_type": "audio/webm;codecs=opus", "filename": "answer"},
         {"content_type": "application/octet-stream", "filename": "answer.MP3"},
+        {"content_type": "audio/flac", "filename": "answer.flac"},
+        {"content_type": "audio/amr", "filename": "answer.amr"},
+        {"content_type": "audio/AMR-WB", "filename": "answer"},
     ],
-    ids=["m4a", "webm", "by-its-name"],
+    ids=["m4a", "webm", "by-its-name", "flac", "amr", "wide-band"],
 )
 async def test_a_voice_alone_is_taken_where_the_prompt_allows_it_and_nowhere_else(
     org: OrgKit, file: dict[str, Any]
@@ -84,6 +94,9 @@ async def test_where_a_voice_is_allowed_a_video_is_too(org: OrgKit) -> None:
         ({"filename": "old.wmv", "content_type": "application/octet-stream"}, "/filename", "unsupported_container"),
         ({"content_type": "video/x-ms-wmv"}, "/content_type", "unsupported_container"),
         ({"content_type": "audio/x-mpegurl"}, "/content_type", "unsupported_container"),
+        ({"content_type": "audio/x-aiff"}, "/content_type", "unsupported_container"),
+        ({"content_type": "audio/x-caf"}, "/content_type", "unsupported_container"),
+        ({"filename": "memo.caf", "content_type": "application/octet-stream"}, "/filename", "unsupported_container"),
         ({"content_type": "image/jpeg"}, "/content_type", "not_media"),
     ],
 )
@@ -94,6 +107,23 @@ async def test_a_kind_that_is_never_taken_is_refused_in_the_words_of_the_probe(
     status, where, words = refusal(await rep.client.post("/v1/uploads", json=FILE | file))
     assert (status, where) == (422, pointer)
     assert words.startswith(PROBLEMS[code].message)
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        ({"content_type": "audio/x-aiff", "filename": "memo"}, "unsupported_recording"),
+        ({"content_type": "application/octet-stream", "filename": "memo.aiff"}, "unsupported_recording"),
+        ({"filename": "old.wmv"}, "unsupported_recording"),
+        ({"filename": "holiday.jpg"}, "not_a_recording"),
+    ],
+)
+async def test_where_a_voice_will_do_the_words_name_kinds_of_sound_as_well(
+    org: OrgKit, file: dict[str, Any], code: str
+) -> None:
+    refused = await announce(await asking(org, audio_allowed=True), **file)
+    status, _, words = refusal(refused)
+    assert (status, words) == (422, PROBLEMS[code].message)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -29,6 +27,7 @@ from models.migrate import migrate
 from tests.bench.data import DAY, NOW, Scale, Who, World, make_world
 from tests.bench.figures import Figure
 from tests.bench.servers import SECRET, describe, running
+from tests.clusters import folder_for_clusters
 
 CLIENTS = (16, 50)
 TURNS = int(os.environ.get("BENCH_TURNS", "4"))
@@ -59,8 +58,7 @@ class Ask:
 
 
 def reads() -> list[Figure]:
-    with TemporaryDirectory() as name, EmbeddedPostgres(Path(name) / "data") as urls:
-        folder = Path(name)
+    with folder_for_clusters() as folder, EmbeddedPostgres(folder / "data") as urls:
         migrate(urls.migrate, urls.app)
         world = asyncio.run(make_world(urls.migrate, Scale()))
         asked = {kind: make(world, random.Random(2)) for kind, make in KINDS.items()}

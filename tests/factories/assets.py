@@ -29,6 +29,7 @@ from tests.factories.takes import Story, make_asset
 
 FILM = bytes(range(256)) * 8
 TILES = Tiles(interval_ms=2000, count=3, columns=3, rows=1, width=160, height=90)
+PLANNED = ["360", "audio", "360p"]
 SOUND = RenditionIndex(
     init_length=100,
     segments=(Segment(4.0, 100, 300), Segment(2.0, 400, 200)),
@@ -64,7 +65,7 @@ async def put_playable(org: OrgKit, storage: Storage, owner: Somebody, **values:
             "renditions_pending": True,
             "duration_ms": 6000,
             "poster": True,
-            "facts": {"how": "copy"},
+            "facts": {"how": "copy", "planned": PLANNED},
             **values,
         },
     )
@@ -80,7 +81,7 @@ async def put_playable(org: OrgKit, storage: Storage, owner: Somebody, **values:
 
 async def put_ready(org: OrgKit, storage: Storage, owner: Somebody, **values: Any) -> Video:
     """Make what a ladder leaves besides: one rung with its sound, a smaller file, storyboard and waveform."""
-    facts = {"how": "copy", "tiles": msgspec.to_builtins(TILES), "waveform": True}
+    facts = {"how": "copy", "planned": PLANNED, "tiles": msgspec.to_builtins(TILES), "waveform": True}
     made = {"state": "ready", "renditions_pending": False, "storyboard": True, "facts": facts}
     video = await put_playable(org, storage, owner, **(made | values))
     at = (org.id, video.id)

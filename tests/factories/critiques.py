@@ -5,12 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models.base import now
 from models.critique import Critique
+from models.event import Event
+from models.org import Org
 from models.progress import SkillObservation
-from tests.factories.people import Somebody
+from tests.factories.people import OrgKit, Somebody
 from tests.factories.takes import Story, make_take
 
 FULL = {"opening": 2, "clarity": 2, "story": 1}
@@ -119,3 +121,29 @@ async def observations(story: Story) -> list[SkillObservation]:
 
 def step(story: Story, text: str = "Open with the number", key: str = "opening") -> dict[str, Any]:
     return {"skill_id": str(story.questions[key].skill_id), "text": text}
+
+
+async def settings_of(org: OrgKit, **settings: bool) -> None:
+    """Let the organization ask this of its critiques."""
+    async with org.database.tenant(org.id) as session:
+        await session.execute(update(Org).where(Org.id == org.id).values(settings))
+
+
+async def remark(who: Somebody, story: Story, take_id: object, **values: Any) -> httpx.Response:
+    """Add a moment, from its first second to its fourth unless the values say other."""
+    body = {
+        "prompt_id": str(story.prompts[0]),
+        "start_ms": 1000,
+        "end_ms": 4000,
+        "body": "Let the silence work",
+        "tone": "strength",
+        **values,
+    }
+    return await who.client.post(f"/v1/takes/{take_id}/moments", json=body)
+
+
+async def heard(story: Story, *names: str) -> list[Event]:
+    """Return the events of these names, first to last."""
+    async with story.database.tenant(story.org.id) as session:
+        query = select(Event).where(Event.org_id == story.org.id, Event.name.in_(names)).order_by(Event.at, Event.id)
+        return list((await session.scalars(query)).all())

@@ -15,15 +15,16 @@ _AROUND = ("BEGIN", "COMMIT", "ROLLBACK")
 @contextmanager
 def counted(org: OrgKit) -> Iterator[list[str]]:
     """Collect the statements that are sent meanwhile, by sessions and to the driver directly; what begins and ends
-    the transactions apart.
+    the transactions apart, and the hints at events, which are given behind requests, for many of them together.
     """
     sent: list[str] = []
 
     def of_session(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        sent.append(statement)
+        if "pg_notify" not in statement:
+            sent.append(statement)
 
     def of_driver(query: LoggedQuery) -> None:
-        if not query.query.startswith(_AROUND):
+        if not query.query.startswith(_AROUND) and "pg_notify" not in query.query:
             sent.append(query.query)
 
     def out(connection: Any, *_rest: object) -> None:

@@ -14,12 +14,16 @@ from models.asset import Asset, Upload
 from models.base import Tenant, now
 from models.bright_spot import BrightSpot, Segment
 from models.challenge import Assignment, Challenge, Prompt
-from models.critique import Critique, Moment
+from models.conversation import CritiqueRemark, DraftVersion, MomentReply
+from models.critique import Critique, Moment, NextStep
 from models.person import Person
 from models.rubric import Rubric, RubricVersion
+from models.skill import Skill
 from models.take import Response, Take
 from models.team import Audience, AudiencePerson, AudienceTeam, Membership, Team
 from tests.factories.people import OrgKit, Somebody
+from tests.factories.relations_library import add_library
+from tests.factories.relations_parts import add_parts
 
 
 @dataclass
@@ -51,6 +55,8 @@ async def make_world(org: OrgKit, other: OrgKit) -> World:
     async with org.database.tenant(org.id) as session:
         await _challenges(world, session)
         await _takes(world, session)
+        await add_parts(world, session)
+        await add_library(world, session)
         await _critiques(world, session)
         await _bright_spots(world, session)
         world.things["subject"] = Subject(
@@ -96,6 +102,7 @@ async def _people(world: World, other: OrgKit) -> None:
 async def _challenges(world: World, session: AsyncSession) -> None:
     org_id, manager = world.org.id, world.id_of("manager")
     rubric = await world.add(session, Rubric(org_id=org_id, title="Opening"))
+    await world.add(session, Skill(org_id=org_id, name="Opening"), "skill")
     world._version = await world.add(session, RubricVersion(org_id=org_id, rubric_id=rubric.id, version=1))
     for name, state, maker in (
         ("published", "published", manager),
@@ -189,7 +196,42 @@ async def _critiques(world: World, session: AsyncSession) -> None:
         await world.add(session, critique, f"critique-{state}-by-{writer}")
         if writer == "manager" and state in ("draft", "published"):
             await world.add(session, _moment(world, take, critique.id), f"moment-of-{state}-critique")
+            await world.add(session, _next_step(world, critique), f"next-step-{state}")
     await world.add(session, _moment(world, take, None), "moment-alone")
+    await _talk(world, session)
+
+
+async def _talk(world: World, session: AsyncSession) -> None:
+    org_id, manager = world.org.id, world.id_of("manager")
+    for state in ("published", "superseded"):
+        critique_id = world.things[f"critique-{state}-by-manager"].id
+        remark = CritiqueRemark(org_id=org_id, critique_id=critique_id, author_id=world.id_of("rep"), body="Why?")
+        await world.add(session, remark, f"remark-on-{state}-critique")
+    for name in ("moment-alone", "moment-of-published-critique"):
+        moment_id = world.things[name].id
+        reply = MomentReply(org_id=org_id, moment_id=moment_id, author_id=manager, body="So?")
+        await world.add(session, reply, f"reply-to-{name}")
+    kept = DraftVersion(
+        org_id=org_id,
+        critique_id=world.things["critique-draft-by-manager"].id,
+        author_id=manager,
+        kept_as="stale",
+        content={"summary": "From the desk"},
+        digest="x",
+    )
+    await world.add(session, kept, "draft-version-of-manager")
+
+
+def _next_step(world: World, critique: Critique) -> NextStep:
+    return NextStep(
+        org_id=world.org.id,
+        critique_id=critique.id,
+        position=0,
+        person_id=world.id_of("rep"),
+        skill_id=world.things["skill"].id,
+        text="Ask one question more",
+        published_at=critique.published_at,
+    )
 
 
 def _moment(world: World, take: Take, critique_id: UUID | None) -> Moment:

@@ -43,7 +43,8 @@ async def fill(session: AsyncSession, org_id: UUID) -> dict[str, Row]:
     return rows
 
 
-_NOT_EMPTY = {("score", "level_id")}  # empty would mean not applicable
+# Empty, the first would mean not applicable, and the second that it is of no thing.
+_NOT_EMPTY = {("score", "level_id"), ("draft_version", "critique_id")}
 
 
 def make_row(table: Table, org_id: UUID, others: dict[str, Row]) -> Row:
@@ -51,7 +52,8 @@ def make_row(table: Table, org_id: UUID, others: dict[str, Row]) -> Row:
     row: Row = {"org_id": org_id, "id": new_id()}
     for column in table.columns:
         empty = column.nullable and (table.name, column.name) not in _NOT_EMPTY
-        if column.name in row or empty or column.computed is not None:
+        by_itself = column.computed is not None or (column.server_default is not None and column.default is None)
+        if column.name in row or empty or by_itself:
             continue
         target = targets(table).get(column.name)
         row[column.name] = others[target]["id"] if target else _value(table, column.name)

@@ -14,8 +14,10 @@ from models.challenge import Challenge
 from models.ids import new_id
 from models.person import Person
 from models.rubric import Criterion, Level, Rubric
+from models.series import Series
 from models.skill import Skill
 from models.team import Team
+from models.template import Template
 from tests.factories.relations import World
 
 ROOT = Path(__file__).parent.parent.parent
@@ -42,7 +44,7 @@ def things(world: World) -> Ids:
             found.setdefault(f"{thing.__tablename__}_id", []).append(thing.id)
     rubric = world.things["challenge-published"].rubric_id
     found |= {"rubric_id": [rubric], "session_id": [world.actors["rep"].session_id], "version": [UUID(int=1)]}
-    return found | {"parent_id": found["team_id"]}
+    return found | {"parent_id": found["team_id"], "with_challenge_id": found["challenge_id"]}
 
 
 def names_of(path: str) -> list[str]:
@@ -68,15 +70,14 @@ def with_ids(body: Any, ids: Ids, name: str = "") -> Any:
 
 
 async def furnish(world: World) -> None:
-    """Add what a world lacks to be asked about by every id: a skill, a criterion with its level, an upload."""
+    """Add what a world lacks to be asked about by every id: a criterion with its level, an upload."""
     org_id = world.org.id
     async with world.org.database.tenant(org_id) as session:
-        skill = await world.add(session, Skill(org_id=org_id, name="Opening"), "skill")
         version_id = world.things["challenge-published"].rubric_version_id
         criterion = Criterion(
             org_id=org_id,
             rubric_version_id=version_id,
-            skill_id=skill.id,
+            skill_id=world.things["skill"].id,
             key="opening",
             title="Opens",
             position=1,
@@ -101,6 +102,8 @@ async def mark(world: World) -> None:
             (Skill, "name"),
             (Challenge, "title"),
             (Rubric, "title"),
+            (Template, "title"),
+            (Series, "title"),
             (BrightSpot, "title"),
         ):
             await session.execute(update(model).where(model.org_id == world.org.id).values({field: f"It is {MARK}"}))

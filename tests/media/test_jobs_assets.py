@@ -267,7 +267,7 @@ async def test_a_retryable_problem_is_tried_thrice(house: House, monkeypatch: py
     assert await house.statuses() == []
 
 
-def _no_time(duration_ms: int, file_bytes: int) -> Bounds:
+def _no_time(cost_s: float, file_bytes: int) -> Bounds:
     return Bounds(wall_s=0, cpu_s=60, memory_bytes=3 << 30, file_bytes=file_bytes)
 
 

@@ -17,6 +17,7 @@ from models.asset import Asset, Upload
 from models.base import now
 from models.bright_spot import BrightSpot, Consent
 from models.challenge import Assignment
+from models.take import Take
 from tests.factories.jobs import (
     House,
     Refusing,
@@ -28,7 +29,7 @@ from tests.factories.jobs import (
     make_bright_spot,
     own_database,
 )
-from tests.factories.takes import assignment_of, make_story, state_of
+from tests.factories.takes import assignment_of, make_story, make_take, state_of
 
 HOUR = timedelta(hours=1)
 
@@ -51,6 +52,16 @@ async def put_upload(house: House, **values: object) -> Upload:
     async with house.database.tenant(house.org.id) as session:
         session.add(row)
     return row
+
+
+async def test_a_timed_take_whose_clock_has_run_out_is_handed_in(house: House) -> None:
+    story = await make_story(house.org, timed=True, max_takes=1)
+    take_id = await make_take(story, "draft", days_ago=0.1, ends_at=now() - HOUR / 2, closes_at=now() + HOUR)
+    for closes_at, state in ((now() + HOUR, "in_progress"), (now() - HOUR / 3, "submitted")):
+        async with house.database.tenant(house.org.id) as session:
+            (await session.get_one(Take, (house.org.id, take_id))).closes_at = closes_at
+        await sweeps.end_timed_takes(house.context)
+        assert await state_of(story) == state
 
 
 async def test_an_upload_whose_time_is_over_fails_its_asset(house: House) -> None:
@@ -182,7 +193,8 @@ async def test_a_running_worker_sweeps(house: House) -> None:
         await eventually(lambda: house.state(row.asset_id), {"failed"}.__contains__)
     assert {errand.name for errand in ERRANDS} == {
         *("make_partitions", "tidy_store", "open_assignments", "end_consents", "finish_uploads", "order_again"),
-        *("cut_again", "erase_again", "let_sources_go"),
+        *("drop_old_events", "mend_events", "fill_critiques"),
+        *("cut_again", "erase_again", "let_firsts_go", "let_sources_go", "end_timed_takes", "forget_access"),
     }
 
 

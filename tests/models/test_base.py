@@ -38,7 +38,17 @@ def a_row(name: str, state: str) -> Stateful:
 
 
 def test_everything_with_a_life_is_here() -> None:
-    assert set(KINDS) == {"asset", "assignment", "bright_spot", "challenge", "critique", "person", "take", "upload"}
+    assert set(KINDS) == {
+        "asset",
+        "assignment",
+        "bright_spot",
+        "challenge",
+        "critique",
+        "person",
+        "series",
+        "take",
+        "upload",
+    }
 
 
 @pytest.mark.parametrize("name", list(KINDS))

@@ -78,6 +78,11 @@ UNSAFE = {
     "checks all references under a lock": 'op.create_foreign_key("fk", "take", "org", ["org_id"], ["id"])',
     "makes a unique constraint under a lock": 'op.create_unique_constraint("uq", "take", ["note"])',
     "waits for locks without an end": 'op.execute("SET lock_timeout = 0")',
+    "drops a table in a block": 'op.execute("DO $$ BEGIN DROP TABLE take; END $$")',
+    "drops a table beside a function": '''op.execute("""
+        CREATE FUNCTION x() RETURNS void LANGUAGE sql AS $$ SELECT 1 $$; DROP TABLE take;
+        CREATE FUNCTION y() RETURNS void LANGUAGE sql AS $$ SELECT 1 $$;
+    """)''',
     "locks out who reads": 'op.execute("LOCK TABLE take")',
 }
 SAFE = {
@@ -86,6 +91,7 @@ SAFE = {
     "makes a table and its index": 'op.create_table("new", sa.Column("x"))\n    op.create_index("ix", "new", ["x"])',
     "makes an index beside those who write": EXPAND.strip(),
     "adds a check for new rows": 'op.create_check_constraint("ck", "take", "number > 0", postgresql_not_valid=True)',
+    "makes a function that will drop a table": 'op.execute("CREATE FUNCTION x() AS $$ DROP TABLE old; $$")',
     "validates a check": 'op.execute("ALTER TABLE take VALIDATE CONSTRAINT ck")',
 }
 

@@ -21,7 +21,6 @@ from api.embedded import EmbeddedPostgres, Urls, psycopg_dsn
 from models.database import Database
 from models.ids import new_id
 from models.migrate import config_of, migrate, newest
-from tests.factories.people import new_org
 from tests.factories.rows import TENANT_TABLES, Row, make_row
 
 FIRST = "2026_11_24_0001"
@@ -33,7 +32,9 @@ CATALOGUE = {
         WHERE c.relnamespace IN ('public'::regnamespace, 'queue'::regnamespace) AND c.relkind IN ('r', 'p', 'v')
           AND a.attnum > 0 AND NOT a.attisdropped""",
     "constraints": """
-        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid),
+          ARRAY(SELECT attname::text FROM pg_attribute WHERE attrelid = conrelid AND attnum = ANY(conkey))
+        FROM pg_constraint
         WHERE connamespace IN ('public'::regnamespace, 'queue'::regnamespace) AND contype <> 'n'""",
     "unique indexes": """
         SELECT indrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
@@ -73,10 +74,14 @@ class Seen:
     broken: dict[str, Catalogue]
 
 
+def hashable(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(tuple(one) if isinstance(one, list) else one for one in row)
+
+
 def read_catalogue(urls: Urls, first: str = "") -> Catalogue:
     with psycopg.connect(psycopg_dsn(urls.superuser)) as connection:
         connection.execute(first.encode())
-        found = {name: set(connection.execute(query.encode()).fetchall()) for name, query in CATALOGUE.items()}
+        found = {name: set(map(hashable, connection.execute(query.encode()))) for name, query in CATALOGUE.items()}
         connection.rollback()
     return found
 
@@ -131,7 +136,14 @@ def unfilled(before: Catalogue, after: Catalogue) -> list[tuple[Any, ...]]:
 
 
 def binding(before: Catalogue, after: Catalogue) -> Catalogue:
+    """Return what may refuse an old row. Constraints of columns it does not have, which stay empty in it, are left to
+    the test that writes such rows.
+    """
+    known = {row[:2] for row in before["columns"]}
     new = {name: added(before, after, name) for name in BINDING}
+    new["constraints"] = {
+        row for row in new["constraints"] if any((row[0], name) in known for name in row[3] if name != "org_id")
+    }
     return {name: rows for name, rows in new.items() if rows}
 
 
@@ -162,6 +174,14 @@ def old_tables(catalogue: Catalogue) -> list[TableClause]:
     return [one for one in made if one.c]
 
 
+def an_org(urls: Urls) -> UUID:
+    key = new_id()
+    with psycopg.connect(psycopg_dsn(urls.migrate)) as connection:
+        named = "INSERT INTO org (id, slug, name, created_at) VALUES (%s, %s, 'Acme', now())"
+        connection.execute(named, [key, f"org-{key.hex}"])
+    return key
+
+
 async def write_all(session: AsyncSession, tables: list[TableClause], org_id: UUID) -> dict[str, Row]:
     today, rows = {one.name: one for one in TENANT_TABLES}, dict[str, Row]()
     for one in tables:
@@ -184,7 +204,7 @@ async def test_what_the_first_release_writes_before_and_after_is_written_and_rea
 ) -> None:
     tables = old_tables(read_catalogue(of_the_first))
     assert len(tables) > 30
-    orgs = [(await new_org(of_the_first.migrate)).id for _ in range(2)]
+    orgs = [an_org(of_the_first) for _ in range(2)]
     async with database.tenant(orgs[0]) as session:
         early = await write_all(session, tables, orgs[0])
     await asyncio.to_thread(migrate, of_the_first.migrate, of_the_first.app)

@@ -24,10 +24,12 @@ from api.bright_spots.schemas import BrightSpotOut
 from api.paging import Page, given_place, page
 from api.progress import service as progress
 from api.progress.schemas import PersonProgress
+from api.reviews import queue
+from api.reviews.schemas import ReviewOut
 from api.settings import Settings
-from api.takes import reading, reviews
+from api.takes import reading
 from api.takes.representation import make_take_out
-from api.takes.schemas import ReviewOut, TakeOut
+from api.takes.schemas import TakeOut
 from media.storage import open_storage
 from models.base import now
 from models.reads import Statement
@@ -71,10 +73,10 @@ async def inbox(run: Run, me: Actor, limit: int, cursor: str | None) -> Page[Ass
 
 
 async def review_queue(run: Run, me: Actor, limit: int, cursor: str | None) -> Page[ReviewOut]:
-    statement = reviews.reviews_statement(me.org_role, behind=bool(cursor))
+    statement = queue.reviews_statement(me.org_role, behind=bool(cursor))
     rows = await run(statement, given_by(me) | given_place(cursor, limit))
     at = now()
-    return page(rows, limit, lambda row: (row[1], row[0]), lambda row: reviews.make_review_out(at, *row))
+    return page(rows, limit, queue.place_of, lambda row: queue.make_review_out(me, at, *row))
 
 
 async def bright_spots(run: Run, me: Actor, state: State, limit: int, cursor: str | None) -> Page[BrightSpotOut]:

@@ -14,7 +14,8 @@ from api.auth import Actor
 from api.bright_spots.schemas import BrightSpotOut
 from api.paging import Page
 from api.progress.schemas import PersonProgress
-from api.takes.schemas import ReviewOut, TakeOut
+from api.reviews.schemas import ReviewOut
+from api.takes.schemas import TakeOut
 from models.reads import Statement
 from tests.bench.rivals import answers
 from tests.bench.rivals.answers import Values, world

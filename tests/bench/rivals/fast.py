@@ -18,7 +18,8 @@ from api.assignments.schemas import AssignmentOut
 from api.auth import Actor
 from api.bright_spots.schemas import BrightSpotOut
 from api.progress.schemas import PersonProgress
-from api.takes.schemas import ReviewOut, TakeOut
+from api.reviews.schemas import ReviewOut
+from api.takes.schemas import TakeOut
 from models.errors import UnauthenticatedError
 from models.reads import Statement
 from tests.bench.rivals import answers

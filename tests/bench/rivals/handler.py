@@ -12,7 +12,8 @@ from api.auth import Actor, read_caller
 from api.bright_spots.schemas import BrightSpotOut
 from api.paging import Page
 from api.progress.schemas import PersonProgress
-from api.takes.schemas import ReviewOut, TakeOut
+from api.reviews.schemas import ReviewOut
+from api.takes.schemas import TakeOut
 from models.database import Database
 from models.reads import Statement
 from tests.bench.rivals import answers
