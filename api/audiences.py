@@ -1,6 +1,6 @@
 """Audiences: whom a challenge is for, or a bright spot is shown to."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 

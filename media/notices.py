@@ -103,7 +103,7 @@ async def _next_batch(context: WorkerContext) -> tuple[Cursor, Batch | None]:
         try:
             return place, await events_after(session, place, AT_ONCE)
         except GoneError as gone:
-            log.error("events were dropped before notices were made of them", since=place.at.isoformat())
+            log.exception("events were dropped before notices were made of them", since=place.at.isoformat())
             return cursor_of(gone.facts["latest"]), None
 
 
@@ -179,9 +179,7 @@ async def _listeners(session: AsyncSession, ids: Collection[UUID]) -> dict[UUID,
     rows = await session.execute(
         select(Person.id, func.coalesce(Person.time_zone, Org.time_zone), NoticeSettings, devices)
         .join(Org, Org.id == Person.org_id)
-        .outerjoin(
-            NoticeSettings, (NoticeSettings.org_id == Person.org_id) & (NoticeSettings.person_id == Person.id)
-        )
+        .outerjoin(NoticeSettings, (NoticeSettings.org_id == Person.org_id) & (NoticeSettings.person_id == Person.id))
         .where(Person.org_id == org_id, among(Person.id, ids), Person.state == "active")
     )
     return {row[0]: Listener(row[1], row[2], row[3]) for row in rows}

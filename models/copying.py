@@ -1,7 +1,7 @@
 """What a challenge asks, taken off it and given to another: for clones, templates, series and follow-ups.
 
-Content is all that a challenge says, apart from whom it asks, when, and by which rubric it is judged. It is kept as
-JSON, by the names of the columns: a column added later is content, unless it is named here.
+Content is all that a challenge says, apart from whom it asks, when, and by which rubric and whom it is judged. It is
+kept as JSON, by the names of the columns: a column added later is content, unless it is named here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from models.challenge import Attachment, Challenge, ModelAnswer, Prompt
 OWN = frozenset(
     {
         *("org_id", "id", "state", "version", "audience_id", "opens_at", "due_at", "due_local"),
-        *("rubric_id", "rubric_version_id", "created_by", "created_at", "published_at"),
+        *("rubric_id", "rubric_version_id", "created_by", "created_at", "published_at", "reviewer_ids"),
     }
 )
 # Rows below a challenge that are content.

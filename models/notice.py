@@ -19,7 +19,7 @@ SERVICES = ("apns", "fcm")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`to`: the `person` it concerns, the `others` it is told to, `both`, who is `named` in it, or the team's `managers`.
+    """`to`: the `person` it concerns, the `others` it is told to, `both`, who is `named`, or the team's `managers`.
 
     `about` says it to people; `email` and `push` are how it comes until they choose. Of a move that leads here from
     several states, `came_from` are those that are told of; `while_` are the states of the subject in which it holds.
@@ -58,7 +58,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             while_=frozenset({"needs_replacement"}),
         ),
         "critique": Kind(("critique.published",), "person", "A critique of a take of mine is published"),
-        "guest_review": Kind(("guest_review.published",), "both", "A guest has reviewed a take of mine, or one I asked about"),
+        "guest_review": Kind(("guest_review.published",), "both", "A guest has reviewed a take I know"),
         "acknowledged": Kind(
             ("critique.acknowledged",), "others", "A critique of mine is acknowledged", "digest", push=False
         ),

@@ -7,7 +7,7 @@ DAY = timedelta(days=1)
 
 
 def is_quiet(clock: str, quiet_from: str, quiet_until: str) -> bool:
-    """Return whether a time of day, `HH:MM`, lies in the quiet hours, which may go past midnight. Their end does not."""
+    """Return whether a time of day, `HH:MM`, lies in the quiet hours, which may pass midnight."""
     if quiet_from < quiet_until:
         return quiet_from <= clock < quiet_until
     return clock >= quiet_from or clock < quiet_until

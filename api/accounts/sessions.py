@@ -172,9 +172,7 @@ async def end_sessions(session: AsyncSession, org_id: UUID, person_id: UUID, *, 
     await revoke(session, org_id, person_id, true() if but is None else Session.id != but, why="ended")
 
 
-async def revoke(
-    session: AsyncSession, org_id: UUID, person_id: UUID, which: ColumnElement[bool], *, why: str
-) -> None:
+async def revoke(session: AsyncSession, org_id: UUID, person_id: UUID, which: ColumnElement[bool], *, why: str) -> None:
     """Revoke those of a person's sessions, and write each down. Done again, it changes nothing."""
     mine = (Session.org_id == org_id, Session.person_id == person_id, Session.revoked_at.is_(None), which)
     for key in await session.scalars(update(Session).where(*mine).values(revoked_at=now()).returning(Session.id)):

@@ -1,5 +1,6 @@
 """Drafts that ask what another challenge or a template asks."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +44,7 @@ async def draft_copy(
     rubric_id: UUID,
     rubric_version_id: UUID | None = None,
     like: UUID | None = None,
+    reviewer_ids: Sequence[UUID] = (),
     **source: Any,
 ) -> Challenge:
     """Write a draft of this content, by the actor. `source` is what its event says it was made of.
@@ -62,6 +64,7 @@ async def draft_copy(
         id=data.id or new_id(),
         rubric_id=rubric_id,
         rubric_version_id=rubric_version_id,
+        reviewer_ids=list(reviewer_ids),
         audience_id=await audience_for(session, actor, data.audience, like),
         opens_at=dates.opens_at,
         due_at=dates.due_at,

@@ -35,6 +35,7 @@ async def follow_up(session: AsyncSession, actor: Actor, baseline: Challenge, da
         rubric_id=baseline.rubric_id,
         rubric_version_id=baseline.rubric_version_id,
         like=baseline.audience_id,
+        reviewer_ids=baseline.reviewer_ids,
         baseline_id=baseline.id,
     )
     session.add(ChallengePair(org_id=actor.org_id, baseline_id=baseline.id, follow_up_id=made.id))

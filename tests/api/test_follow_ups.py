@@ -78,6 +78,16 @@ async def test_a_follow_up_asks_the_same_people_the_same_by_the_same_version(cas
     assert await holders(cast.manager, out) == {"Robin Rep": "open"}
 
 
+async def test_a_follow_up_is_reviewed_by_those_who_were_named(cast: Cast) -> None:
+    baseline = await published(cast)
+    named = {"person_ids": [str(cast.manager.id)]}
+    url = f"/v1/challenges/{baseline['id']}/reviewers"
+    assert (await cast.manager.client.put(url, json=named)).status_code == 200
+    made = await follow_up(cast.manager, baseline)
+    shown = (await cast.manager.client.get(f"/v1/challenges/{made['id']}/reviewers")).json()
+    assert [one["id"] for one in shown["reviewers"]] == [str(cast.manager.id)]
+
+
 async def test_what_a_follow_up_asks_stays_and_the_rest_can_change(cast: Cast) -> None:
     made = await follow_up(cast.manager, await published(cast))
     for patch in ({"prompts": [{"text": "Other"}]}, {"rubric_id": cast.rubric["id"]}, {"kind": "open"}):

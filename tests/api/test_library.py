@@ -214,6 +214,19 @@ async def test_a_clone_asks_the_same_of_nobody_yet(cast: Cast) -> None:
     assert (await act(cast.manager, made, "publish")).status_code == 200
 
 
+async def test_who_was_named_to_review_is_not_copied(cast: Cast) -> None:
+    source = await published(cast)
+    named = {"person_ids": [str(cast.manager.id)]}
+    url = f"/v1/challenges/{source['id']}/reviewers"
+    assert (await cast.manager.client.put(url, json=named)).status_code == 200
+    clone = await cast.manager.client.post(f"/v1/challenges/{source['id']}/clone", json={})
+    assert clone.status_code == 201, clone.text
+    made = await use(cast.manager, (await kept(cast.manager, source))["id"])
+    for one in (clone.json(), made):
+        shown = await cast.manager.client.get(f"/v1/challenges/{one['id']}/reviewers")
+        assert shown.json()["reviewers"] == []
+
+
 async def test_what_was_made_of_a_challenge_does_not_follow_it(cast: Cast) -> None:
     source = await drafted(cast)
     template = await kept(cast.manager, source)

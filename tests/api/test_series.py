@@ -89,6 +89,18 @@ async def test_what_was_posted_is_not_posted_again(cast: Cast, org: OrgKit) -> N
     assert (found["posted"], instant(found["next_at"]) > now()) == (1, True)
 
 
+async def test_what_is_posted_is_reviewed_by_those_who_were_named(cast: Cast, org: OrgKit) -> None:
+    source = await published(cast)
+    named = {"person_ids": [str(cast.manager.id)]}
+    url = f"/v1/challenges/{source['id']}/reviewers"
+    assert (await cast.manager.client.put(url, json=named)).status_code == 200
+    series = await make_series(cast, source)
+    await age(org, series, 1.5)
+    challenge = await post(org, series)
+    assert challenge is not None
+    assert challenge.reviewer_ids == [cast.manager.id]
+
+
 async def test_each_time_has_its_number(cast: Cast, org: OrgKit) -> None:
     series = await make_series(cast, await published(cast))
     for days in (1.5, 7, 7):
