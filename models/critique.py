@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, false, text
+from sqlalchemy import CheckConstraint, Index, false
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import WORK, Concerns, Stateful, Tenant, belongs_to, moves, now, one_of
@@ -64,7 +65,7 @@ class Critique(Stateful):
             "take_id",
             "reviewer_id",
             unique=True,
-            postgresql_where=text("state = 'draft'"),
+            postgresql_where=sql("state = 'draft'"),
         ),
         Index("ix_critique_take", "org_id", "take_id", "state"),
         Index("ix_critique_reviewer", "org_id", "reviewer_id", "state"),
@@ -72,13 +73,13 @@ class Critique(Stateful):
             "ix_critique_reply_asset",
             "org_id",
             "reply_asset_id",
-            postgresql_where=text("reply_asset_id IS NOT NULL"),
+            postgresql_where=sql("reply_asset_id IS NOT NULL"),
         ),
         Index(
             "ix_critique_supersedes",
             "org_id",
             "supersedes_id",
-            postgresql_where=text("supersedes_id IS NOT NULL"),
+            postgresql_where=sql("supersedes_id IS NOT NULL"),
         ),
     )
 
@@ -138,7 +139,7 @@ class NextStep(Tenant):
         one_of("outcome", OUTCOMES),
         Index("ix_next_step_person", "org_id", "person_id", "skill_id"),
         Index("ix_next_step_critique", "org_id", "critique_id"),
-        Index("ix_next_step_due", "due_at", postgresql_where=text("due_told_at IS NULL AND published_at IS NOT NULL")),
+        Index("ix_next_step_due", "due_at", postgresql_where=sql("due_told_at IS NULL AND published_at IS NOT NULL")),
     )
 
 
@@ -197,8 +198,8 @@ class Moment(Tenant):
         CheckConstraint("start_ms >= 0 AND (end_ms IS NULL OR end_ms > start_ms)", name="range"),
         CheckConstraint("(resolved_at IS NULL) = (resolved_by IS NULL)", name="resolved"),
         Index("ix_moment_take", "org_id", "take_id", "prompt_id", "start_ms"),
-        Index("ix_moment_critique", "org_id", "critique_id", postgresql_where=text("critique_id IS NOT NULL")),
-        Index("ix_moment_signal", "org_id", "created_at", "id", postgresql_where=text("market_signal")),
+        Index("ix_moment_critique", "org_id", "critique_id", postgresql_where=sql("critique_id IS NOT NULL")),
+        Index("ix_moment_signal", "org_id", "created_at", "id", postgresql_where=sql("market_signal")),
     )
 
     @property

@@ -238,7 +238,7 @@ async def end_of(session: AsyncSession, org_id: UUID, person_id: UUID) -> None:
     await _let_go(session, or_(Take.claimed_by == person_id, named(Take, person_id)), org_id, person_id)
     rows = await session.scalars(
         select(Challenge)
-        .where(Challenge.org_id == org_id, Challenge.reviewer_ids.any(person_id))  # type: ignore[arg-type]  # of the column's items
+        .where(Challenge.org_id == org_id, named(Challenge, person_id))
         .with_for_update(key_share=True)
     )
     for challenge in rows.all():

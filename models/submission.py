@@ -184,7 +184,13 @@ async def asset_failed(session: AsyncSession, asset: Asset) -> None:
 
 
 def follow(assignment: Assignment, to: str) -> None:
-    """Move an assignment, or remember where it would be when it is excused or closed."""
+    """Move an assignment, or remember where it would be when it is excused or closed.
+
+    What was accepted stays done, whatever becomes of takes beside it: only a retake is asked for after that.
+    """
+    present = assignment.resume_state if assignment.state in RESTING else assignment.state
+    if present == "done" and to != "retake":
+        return
     if assignment.state in RESTING:
         assignment.resume_state = to
     elif assignment.state != to:

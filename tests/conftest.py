@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from litestar import Litestar
 
 from api.app import create_app
@@ -25,6 +26,10 @@ from tests.clusters import remove_clusters
 from tests.factories.people import OrgKit, new_org
 
 telling.watch()
+# Drawn with all its variables, as it is where `rich` is installed, the traceback of one 500 takes a minute.
+_PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _PLAIN])
+
 SECRET = b"a secret of the tests, 32 bytes or more"
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.access import OWN, one
 from api.assignments import service
-from api.assignments.representation import assignment_detail, assignment_out
+from api.assignments.representation import assignment_detail
 from api.assignments.schemas import AssignmentDetail, AssignmentOut, AssignmentPatch, PeopleIn, State
 from api.auth import Actor, Caller
 from api.creation import created
@@ -114,19 +114,20 @@ async def get_assignment(
 async def update_assignment(
     data: JSONBody[AssignmentPatch],
     assignment: NamedDependency[Assignment],
+    actor: NamedDependency[Actor],
     session: NamedDependency[AsyncSession],
     request: Request[Any, Any, Any],
     if_match: IfMatch = None,
-) -> Response[AssignmentOut]:
+) -> Response[AssignmentDetail]:
     del if_match
 
-    async def current() -> AssignmentOut:
-        return await assignment_out(session, assignment)
+    async def current() -> AssignmentDetail:
+        return await assignment_detail(session, actor, assignment)
 
     challenge = await service.lock(session, assignment)
     await require_match(request, assignment.version, current)
     await service.change_assignment(session, assignment, challenge, data)
-    return Response(await assignment_out(session, assignment), headers=tagged(assignment.version))
+    return Response(await assignment_detail(session, actor, assignment), headers=tagged(assignment.version))
 
 
 routes = [list_my_assignments, list_challenge_assignments, add_assignments, get_assignment, update_assignment]

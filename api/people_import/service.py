@@ -142,7 +142,8 @@ def _told(one: Wanted, present: Present) -> ImportedPerson:
         elif before.role != role:
             changes.append(f"is {role} in {one.team_names[team_id]} instead of {before.role}")
     action = "invite" if person is None else "update" if changes else "unchanged"
-    return ImportedPerson(one.first.line, action, person and person.id, one.first.name, one.first.email, changes)
+    person_id = person.id if person is not None else None
+    return ImportedPerson(one.first.line, action, person_id, one.first.name, one.first.email, changes)
 
 
 def _changed(line: Line, person: Person | None) -> dict[str, str]:

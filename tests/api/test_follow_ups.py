@@ -85,7 +85,7 @@ async def test_a_follow_up_is_reviewed_by_those_who_were_named(cast: Cast) -> No
     assert (await cast.manager.client.put(url, json=named)).status_code == 200
     made = await follow_up(cast.manager, baseline)
     shown = (await cast.manager.client.get(f"/v1/challenges/{made['id']}/reviewers")).json()
-    assert [one["id"] for one in shown["reviewers"]] == [str(cast.manager.id)]
+    assert [one["id"] for one in shown["items"]] == [str(cast.manager.id)]
 
 
 async def test_what_a_follow_up_asks_stays_and_the_rest_can_change(cast: Cast) -> None:

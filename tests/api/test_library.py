@@ -224,7 +224,7 @@ async def test_who_was_named_to_review_is_not_copied(cast: Cast) -> None:
     made = await use(cast.manager, (await kept(cast.manager, source))["id"])
     for one in (clone.json(), made):
         shown = await cast.manager.client.get(f"/v1/challenges/{one['id']}/reviewers")
-        assert shown.json()["reviewers"] == []
+        assert shown.json()["items"] == []
 
 
 async def test_what_was_made_of_a_challenge_does_not_follow_it(cast: Cast) -> None:

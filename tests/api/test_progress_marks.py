@@ -28,7 +28,7 @@ class Seen:
 
 def seen(*found: tuple[int, int] | tuple[int, int, UUID]) -> list[Seen]:
     """Return observations of (day, version) or (day, version, rubric)."""
-    rows = [Seen(DAY + timedelta(days=one[0]), *one[1:]) for one in found]  # type: ignore[arg-type]  # as the tuples are
+    rows = [Seen(DAY + timedelta(days=one[0]), *one[1:]) for one in found]
     return [replace(row, take_id=new_id()) for row in rows]
 
 

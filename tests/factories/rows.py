@@ -5,7 +5,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, CheckConstraint, DateTime, Float, ForeignKeyConstraint, Integer, Table, Text, Uuid
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Float,
+    ForeignKeyConstraint,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,8 +25,8 @@ from models.ids import new_id
 
 Row = dict[str, Any]
 
-# `org` has its id as its tenant; `throttle` belongs to no organization.
-TENANT_TABLES = [table for table in metadata.sorted_tables if table.name not in ("org", "throttle")]
+# `org` has its id as its tenant; `throttle` and `feed_place` belong to no organization.
+TENANT_TABLES = [table for table in metadata.sorted_tables if table.name not in ("org", "throttle", "feed_place")]
 
 _BY_KIND: dict[type[Any], Any] = {
     Text: "word",
@@ -23,6 +34,7 @@ _BY_KIND: dict[type[Any], Any] = {
     Integer: 1,
     Boolean: False,
     JSONB: {},
+    ARRAY: [],
     Uuid: UUID(int=7),
     DateTime: datetime(2026, 1, 1, tzinfo=UTC),
 }
@@ -31,6 +43,7 @@ _BY_KIND: dict[type[Any], Any] = {
 _SPECIAL: dict[tuple[str, str], Any] = {
     ("segment", "end_ms"): 2,
     ("rendition", "key"): "a/key",
+    ("delegation", "until_at"): datetime(2150, 1, 1, tzinfo=UTC),
 }
 
 
@@ -39,6 +52,11 @@ async def fill(session: AsyncSession, org_id: UUID) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for table in TENANT_TABLES:
         rows[table.name] = make_row(table, org_id, rows)
+        if table.name == "delegation":  # nobody stands in for themselves
+            people = metadata.tables["person"]
+            other = make_row(people, org_id, rows) | {"email": "other@example.com"}
+            await session.execute(people.insert().values(other))
+            rows[table.name]["delegate_id"] = other["id"]
         await session.execute(table.insert().values(rows[table.name]))
     return rows
 

@@ -44,6 +44,7 @@ def test_everything_with_a_life_is_here() -> None:
         "bright_spot",
         "challenge",
         "critique",
+        "guest_review",
         "person",
         "series",
         "take",

@@ -46,6 +46,14 @@ DEFINERS = {
     "mend_event_order",
     "drop_event_partitions",
     "fill_critiques",
+    "feed_place_of",
+    "forget_notices",
+    "keep_feed_place",
+    "letters_due",
+    "next_steps_due",
+    "pushes_due",
+    "reminders_due",
+    "reviews_to_tell",
 }
 
 
@@ -53,6 +61,7 @@ DEFINERS = {
 WITH_IT: dict[str, dict[str, Any]] = {
     "moment.resolved_by": {"resolved_at": func.now()},
     "draft_version.moment_id": {"critique_id": None},
+    "take.claimed_by": {"claimed_until": func.now()},
 }
 # What is said stays as it was said: nothing but another row can point elsewhere.
 ONLY_ADDED = {"event_recipient", "critique_remark", "moment_reply"}
@@ -131,7 +140,7 @@ async def test_each_foreign_key_carries_the_tenant(database: Database) -> None:
 
 def test_each_column_that_names_a_thing_has_its_foreign_key() -> None:
     # What happened outlives what it happened to; a store's id of a multipart upload is no row of ours.
-    free = {"upload.multipart_id", "event_recipient.event_id"}
+    free = {"upload.multipart_id", "event_recipient.event_id", "notice.event_id", "notice.subject_id"}
     free |= {f"event.{name}_id" for name in ("actor", "subject", "person", "team", "audience")}
     named = {f"{t.name}.{c.name}" for t in TENANT_TABLES for c in t.columns if c.name.endswith("_id")}
     keys = {f"{t.name}.{name}" for t in TENANT_TABLES for name in targets(t)}

@@ -1,5 +1,7 @@
 """What is content of a challenge, and what is not: each table and column stands on one side."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import ForeignKeyConstraint
 
@@ -53,7 +55,13 @@ def test_each_table_below_a_challenge_is_content_or_not() -> None:
 
 
 async def test_a_copy_says_all_that_the_challenge_says(org: OrgKit) -> None:
-    values = {"max_takes": 3, "pass_mark": 0.5, "late_accepted": False, "practice_allowed": False, "brief": "Say it."}
+    values: dict[str, Any] = {
+        "max_takes": 3,
+        "pass_mark": 0.5,
+        "late_accepted": False,
+        "practice_allowed": False,
+        "brief": "Say it.",
+    }
     story = await make_story(org, prompts=2, **values)
     async with org.database.tenant(org.id) as session:
         files = [Asset(org_id=org.id, owner_id=story.manager.id, purpose="attachment") for _ in range(2)]
