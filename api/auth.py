@@ -168,7 +168,6 @@ JOIN session s ON s.org_id = p.org_id AND s.id = :session AND s.person_id = p.id
 """
 _ACTIVE = "WHERE p.org_id = :org AND p.id = :person AND p.state = 'active'"
 _ACTOR = text(_PERSON + _SIGNED_IN + _ACTIVE)
-_ANYBODY = text(_PERSON + _ACTIVE)
 
 
 _READ_ACTOR = prepared(_ACTOR.bindparams(*[given(name) for name in ("org", "person", "session")]))
@@ -182,13 +181,6 @@ async def load_actor(session: AsyncSession, caller: Caller) -> Actor:
 async def read_actor(connection: Any, caller: Caller) -> Actor:
     """Return the same, on a connection that only reads."""
     return _actor(await _READ_ACTOR.rows(connection, _keys(caller)), caller)
-
-
-async def actor_of(session: AsyncSession, person_id: UUID) -> Actor | None:
-    """Return somebody of the session's organization as an actor of no session, to ask what they see; None who left."""
-    nobody = Caller(session.info["org_id"], person_id, UUID(int=0))
-    rows = (await session.execute(_ANYBODY, {"org": nobody.org_id, "person": person_id})).all()
-    return _actor(rows, nobody) if rows else None
 
 
 def _keys(caller: Caller) -> dict[str, UUID]:

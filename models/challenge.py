@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, DateTime, Index, Uuid, false, text, true
+from sqlalchemy import ARRAY, CheckConstraint, DateTime, Index, Uuid, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import WORK, Concerns, Stateful, Tenant, belongs_to, moves, now, one_of
@@ -159,8 +159,6 @@ class Assignment(Stateful):
     due_at_own: Mapped[bool] = mapped_column(default=False)  # set for this person, not by the challenge
     extra_takes: Mapped[int] = mapped_column(default=0)
     reminded_at: Mapped[datetime | None]  # last, by a person
-    soon_told_for: Mapped[datetime | None]  # the due time that its person was reminded of
-    overdue_told_for: Mapped[datetime | None]  # the due time whose passing its person was told of
     current_take_id: Mapped[UUID | None]
     accepted_take_id: Mapped[UUID | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -177,14 +175,6 @@ class Assignment(Stateful):
         Index("uq_assignment_person", "org_id", "challenge_id", "person_id", unique=True),
         Index("ix_assignment_inbox", "org_id", "person_id", "state", "due_at"),
         Index("ix_assignment_team", "org_id", "team_id"),
-        Index(
-            "ix_assignment_due",
-            "org_id",
-            "due_at",
-            postgresql_where=text(
-                "state IN ('open', 'in_progress', 'retake') AND overdue_told_for IS DISTINCT FROM due_at"
-            ),
-        ),
     )
 
     def concerns(self) -> Concerns:

@@ -36,8 +36,8 @@ ischema_names["xid8"] = Xid8
 class Subject(Protocol):
     """What something happens to: a row of a tenant, or the organization itself."""
 
-    __tablename__: Any
-
+    @property
+    def __tablename__(self) -> Any: ...
     @property
     def org_id(self) -> Any: ...
     @property

@@ -237,9 +237,7 @@ async def end_of(session: AsyncSession, org_id: UUID, person_id: UUID) -> None:
     """End all that somebody was to review, lent, was lent, or showed to guests, since they leave or manage no more."""
     await _let_go(session, or_(Take.claimed_by == person_id, named(Take, person_id)), org_id, person_id)
     rows = await session.scalars(
-        select(Challenge)
-        .where(Challenge.org_id == org_id, named(Challenge, person_id))
-        .with_for_update(key_share=True)
+        select(Challenge).where(Challenge.org_id == org_id, named(Challenge, person_id)).with_for_update(key_share=True)
     )
     for challenge in rows.all():
         challenge.reviewer_ids = [one for one in challenge.reviewer_ids if one != person_id]

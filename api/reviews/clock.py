@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar.params import QueryParameter
 from sqlalchemy import CTE, ColumnElement, Select, and_, exists, func, literal_column, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.refs import PersonRef
@@ -130,7 +131,7 @@ def _times(org_id: UUID, teams: CTE, since: datetime) -> Select[Any]:
             Critique.perspective == "manager",
             Critique.state.in_(("published", "superseded")),
         )
-        .distinct(Take.id)
+        .ext(distinct_on(Take.id))
         .order_by(Take.id, Critique.published_at, Critique.id)
         .subquery("first")
     )
@@ -155,7 +156,7 @@ def _times(org_id: UUID, teams: CTE, since: datetime) -> Select[Any]:
     )
 
 
-def _open(org_id: UUID, teams: CTE) -> Select[Any]:
+def _open(org_id: UUID, teams: CTE) -> Select[*tuple[Any, ...]]:
     left = exists().where(Person.org_id == Take.org_id, Person.id == Take.person_id, Person.state == "left")
     return (
         select(

@@ -25,7 +25,7 @@ from models.reviewing import named
 from models.take import Response, Take, waits_since
 
 
-def _ways(me: Actor) -> list[Select[Any]]:
+def _ways(me: Actor) -> list[Select[*tuple[Any, ...]]]:
     """Return by which ways takes come into a queue, each with an index that has them in its order.
 
     What others were named for is theirs, until nobody has reviewed it for so long that it was escalated.

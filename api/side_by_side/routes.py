@@ -15,7 +15,7 @@ from api.side_by_side import service
 from api.side_by_side.schemas import SideBySideOut
 from models.take import Take
 
-Other = Annotated[UUID, QueryParameter(name="with", description="The other take.")]
+Other = Annotated[UUID | None, QueryParameter(name="with", description="The other take; it must be named.")]
 
 
 @get(
@@ -32,10 +32,10 @@ Other = Annotated[UUID, QueryParameter(name="with", description="The other take.
 )
 async def get_side_by_side(
     take: NamedDependency[Take],
-    other: Other,
     actor: NamedDependency[Actor],
     session: NamedDependency[AsyncSession],
     state: State,
+    other: Other = None,
 ) -> SideBySideOut:
     return await service.side_by_side(session, actor, state, take, other)
 

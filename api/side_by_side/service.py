@@ -29,14 +29,16 @@ from models.take import Take
 OUT = "published"
 
 
-async def side_by_side(session: AsyncSession, actor: Actor, state: State, left: Take, right_id: UUID) -> SideBySideOut:
+async def side_by_side(
+    session: AsyncSession, actor: Actor, state: State, left: Take, right_id: UUID | None
+) -> SideBySideOut:
     """Return both; who is a reviewer of either has opened it.
 
     Raises:
-        InvalidError: it is one take twice.
+        InvalidError: none is named, or it is one take twice.
         NotFoundError: the other one is not visible to the actor.
     """
-    if left.id == right_id:
+    if right_id is None or left.id == right_id:
         raise InvalidError("Name another take.", pointer="#query/with")
     right = await find(session, actor, Take, right_id)
     for take in sorted((left, right), key=lambda take: take.id):

@@ -52,6 +52,8 @@ remark-on-superseded-critique  x   .      .       x      x       .       .      
 reply-to-moment-alone          x   .      .       x      x       .       .        x         .      .
 reply-to-moment-of-published-critique x .  .      x      x       .       .        x         .      .
 draft-version-of-manager       .   .      .       x      .       .       .        .         .      .
+delegation                     .   .      .       x      .       x       .        .         x      .
+guest-review                   x   .      .       x      x       .       .        x         .      .
 asset-of-draft                 x   .      .       .      .       .       .        .         .      .
 asset-of-practice              x   .      .       .      .       .       .        .         .      .
 asset-of-submitted             x   .      .       x      x       .       .        x         .      .
@@ -106,6 +108,12 @@ may_run_challenge         challenge-draft             .   .      .       x      
 may_answer                assignment                  x   .      .       .      .       .       .        .         .
 may_edit_take             take-draft                  x   .      .       .      .       .       .        .         .
 may_critique              take-submitted              x   .      .       x      x       .       .        x         .
+may_review                take-submitted              .   .      .       x      x       .       .        x         .
+may_name_reviewers        take-submitted              .   .      .       x      x       .       .        x         .
+may_invite_guests         take-submitted              .   .      .       x      x       .       .        x         .
+may_end_guest             guest-review                x   .      .       x      x       .       .        x         .
+may_delegate              -                           .   .      .       x      x       x       .        .         .
+may_end_delegation        delegation                  .   .      .       x      .       x       .        .         x
 may_remark                take-submitted              x   .      .       x      x       .       .        x         .
 may_write_critique        critique-draft-by-manager   .   .      .       x      .       .       .        .         .
 may_acknowledge           take-submitted              x   .      .       .      .       .       .        .         .

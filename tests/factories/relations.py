@@ -24,6 +24,7 @@ from models.team import Audience, AudiencePerson, AudienceTeam, Membership, Team
 from tests.factories.people import OrgKit, Somebody
 from tests.factories.relations_library import add_library
 from tests.factories.relations_parts import add_parts
+from tests.factories.relations_reviews import add_reviews
 
 
 @dataclass
@@ -57,6 +58,7 @@ async def make_world(org: OrgKit, other: OrgKit) -> World:
         await _takes(world, session)
         await add_parts(world, session)
         await add_library(world, session)
+        await add_reviews(world, session)
         await _critiques(world, session)
         await _bright_spots(world, session)
         world.things["subject"] = Subject(

@@ -25,8 +25,8 @@ from models.ids import new_id
 
 Row = dict[str, Any]
 
-# `org` has its id as its tenant; `throttle` and `feed_place` belong to no organization.
-TENANT_TABLES = [table for table in metadata.sorted_tables if table.name not in ("org", "throttle", "feed_place")]
+# `org` has its id as its tenant; `throttle` belongs to no organization.
+TENANT_TABLES = [table for table in metadata.sorted_tables if table.name not in ("org", "throttle")]
 
 _BY_KIND: dict[type[Any], Any] = {
     Text: "word",

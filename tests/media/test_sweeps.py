@@ -193,7 +193,7 @@ async def test_a_running_worker_sweeps(house: House) -> None:
         await eventually(lambda: house.state(row.asset_id), {"failed"}.__contains__)
     assert {errand.name for errand in ERRANDS} == {
         *("make_partitions", "tidy_store", "open_assignments", "end_consents", "finish_uploads", "order_again"),
-        *("drop_old_events", "mend_events", "fill_critiques"),
+        *("drop_old_events", "mend_events", "fill_critiques", "post_series", "tell_next_steps", "tell_reviewers"),
         *("cut_again", "erase_again", "let_firsts_go", "let_sources_go", "end_timed_takes", "forget_access"),
     }
 

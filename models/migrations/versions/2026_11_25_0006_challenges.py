@@ -6,7 +6,7 @@ from alembic import op
 from models.migrations import tenancy
 
 revision = "2026_11_25_0006"
-down_revision = "2026_11_25_0005"
+down_revision = "2026_11_25_0004"
 branch_labels = None
 depends_on = None
 

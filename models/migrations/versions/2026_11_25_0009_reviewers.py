@@ -42,12 +42,21 @@ def upgrade() -> None:
     tenancy.run_sql("reviewers.sql")
     tenancy.grant_functions("reviews_to_tell(integer)")
     with op.get_context().autocommit_block():
-        for name, columns, where, options in (
-            ("ix_take_reviewers", ["reviewer_ids"], "reviewer_ids <> '{}'", {"postgresql_using": "gin"}),
-            ("ix_take_claimed", ["org_id", "claimed_by"], "claimed_by IS NOT NULL", {}),
-            ("ix_take_team_queue", ["org_id", "team_id", sa.text(WAITS_SINCE), "id"], WAITING, {}),
-            ("ix_take_queue", ["org_id", sa.text(WAITS_SINCE), "id"], WAITING, {}),
-        ):
+        op.create_index(
+            "ix_take_reviewers",
+            "take",
+            ["reviewer_ids"],
+            postgresql_where=sa.text("reviewer_ids <> '{}'"),
+            postgresql_using="gin",
+            postgresql_concurrently=True,
+            if_not_exists=True,
+        )
+        wanted: list[tuple[str, list[str | sa.TextClause], str]] = [
+            ("ix_take_claimed", ["org_id", "claimed_by"], "claimed_by IS NOT NULL"),
+            ("ix_take_team_queue", ["org_id", "team_id", sa.text(WAITS_SINCE), "id"], WAITING),
+            ("ix_take_queue", ["org_id", sa.text(WAITS_SINCE), "id"], WAITING),
+        ]
+        for name, columns, where in wanted:
             op.create_index(
                 name,
                 "take",
@@ -55,7 +64,6 @@ def upgrade() -> None:
                 postgresql_where=sa.text(where),
                 postgresql_concurrently=True,
                 if_not_exists=True,
-                **options,
             )
         op.create_index(
             "ix_take_team",
