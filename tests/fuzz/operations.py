@@ -47,7 +47,9 @@ def things(world: World) -> Ids:
             found.setdefault(f"{thing.__tablename__}_id", []).append(thing.id)
     rubric = world.things["challenge-published"].rubric_id
     found |= {"rubric_id": [rubric], "session_id": [world.actors["rep"].session_id], "version": [UUID(int=1)]}
-    return found | {"parent_id": found["team_id"], "with_challenge_id": found["challenge_id"]}
+    # The subject of an event is none whose id the others make something of their own with.
+    about = {"subject_id": found["assignment_id"], "actor_id": found["person_id"]}
+    return found | about | {"parent_id": found["team_id"], "with_challenge_id": found["challenge_id"]}
 
 
 def names_of(path: str) -> list[str]:
