@@ -87,12 +87,22 @@ class Database:
         self._begin_with = f"BEGIN;{limit} SET LOCAL search_path = {SEARCH_PATH};" if pooled else "BEGIN;"
         self._read_with = f"BEGIN READ ONLY;{limit}"
         sa_event.listen(self.engine.sync_engine, "handle_error", _say_silent)
+        # Hints have a connection of their own: they never wait for one of the pool's, nor take it from a request.
+        self._aside = create_async_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=1,
+            max_overflow=0,
+            connect_args=_connect_args(statement_s, pooled=pooled),
+        )
         if pooled:
             _connect_in_one_transaction(self.engine)
+            _connect_in_one_transaction(self._aside)
         self.hints = Hints(self._notify)
 
     async def dispose(self) -> None:
         await self.hints.close()
+        await self._aside.dispose()
         await self.engine.dispose()
 
     @asynccontextmanager
@@ -174,8 +184,8 @@ class Database:
             self.hints.give(session.info["org_id"])
 
     async def _notify(self, payload: str) -> None:
-        async with self.without_tenant() as session:
-            await session.execute(
+        async with self._aside.connect() as connection:
+            await connection.execute(
                 text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": payload}
             )
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from asyncpg import InterfaceError, InternalClientError, PostgresError
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from models.errors import UnavailableError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # which itself gives hints
     from models.database import Database
 
 CHANNEL = "showme_events"
+AWAY = (OSError, PostgresError, InterfaceError, InternalClientError, DBAPIError, PoolTimeoutError, UnavailableError)
 GATHER_S = 0.1
 # What is sent has at most 8,000 bytes; where more organizations have news, everybody looks.
 MOST = 200
@@ -47,7 +49,7 @@ class Hints:
             orgs, self._orgs = self._orgs, set()
             try:
                 await self._notify(" ".join(one.hex for one in orgs) if len(orgs) <= MOST else "")
-            except (UnavailableError, OSError):
+            except AWAY:
                 return  # it is a hint; the next one will do
             await asyncio.sleep(GATHER_S)
 
@@ -74,5 +76,5 @@ async def listen(database: "Database", heard: Callable[[str], None]) -> None:
             finally:
                 raw.terminate()
                 await connection.invalidate()
-    except (OSError, PostgresError, InterfaceError, InternalClientError, DBAPIError, UnavailableError):
+    except AWAY:
         return
