@@ -249,7 +249,8 @@ async def open_take(session: AsyncSession, actor: Actor, take: Take) -> None:
     """
     if not opens(actor, take.person_id, take.opened_at):
         return
-    await session.refresh(take, with_for_update=True)
+    # No stronger than the loader's lock of it: to make one stronger, one waits behind who waits for this one.
+    await session.refresh(take, with_for_update={"key_share": True})
     if take.state not in HANDED_IN:
         raise NotFoundError("There is no take with this id here.")
     if take.opened_at is None:

@@ -136,8 +136,10 @@ async def test_a_change_names_the_version_it_saw(org: OrgKit) -> None:
     assert (blind.status_code, blind.json()["type"]) == (428, "/problems/precondition-required")
     await start_take(cast.rep, item)
     stale = await change_assignment(cast.manager, item, excused=True)
-    assert (stale.status_code, stale.json()["current"]) == (412, await get_assignment(cast.manager, item))
-    assert stale.json()["current"]["state"] == "in_progress"
+    current = stale.json()["current"]
+    assert (stale.status_code, current.pop("next_steps")) == (412, [])
+    assert current == await get_assignment(cast.manager, item)
+    assert current["state"] == "in_progress"
 
 
 async def test_of_two_who_change_it_at_once_one_is_told(org: OrgKit) -> None:
