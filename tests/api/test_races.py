@@ -343,6 +343,6 @@ async def test_reviewers_and_a_rep_in_a_hurry_meet_at_a_take_without_a_deadlock(
         opened = (who.client.post(f"/v1/takes/{take_id}/critiques", json={}) for who in managers)
         withdraw = story.rep.client.post(f"/v1/takes/{take_id}/withdraw")
         *begun, withdrawn = await asyncio.gather(*opened, withdraw)
-        states = {(201, 201, 409): "submitted", (404, 404, 200): "withdrawn"}
+        states: dict[tuple[int, ...], str] = {(201, 201, 409): "submitted", (404, 404, 200): "withdrawn"}
         assert (await take_of(story, take_id)).state == states[codes(*begun, withdrawn)], place
     assert await deadlocks(org) == before

@@ -367,4 +367,4 @@ def test_any_story_ends_as_the_model_says(house: House) -> None:
         pass
 
     OfThisHouse.house = house
-    run_state_machine_as_test(OfThisHouse, settings=STORIES)  # type: ignore[no-untyped-call]  # of hypothesis
+    run_state_machine_as_test(OfThisHouse, settings=STORIES)
