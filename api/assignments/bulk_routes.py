@@ -55,7 +55,10 @@ async def excuse_assignments(
     dependencies={"challenge": one(Challenge, may_run_challenge)},
     operation_id="RemindAssignments",
     summary="Remind many people",
-    description="Who was reminded of this challenge within the last twenty hours is not reminded again.",
+    description=(
+        "Each hears of it among their changes (`assignment.reminded`); nothing is mailed. Who was reminded of this "
+        "challenge within the last twenty hours is not reminded again."
+    ),
     responses=declared(403, 409),
     tags=["assignments"],
 )
