@@ -73,6 +73,11 @@ def file_kind(path: Path) -> FileKind | None:
     return TEXT if _is_text(path, head) else None
 
 
+# All that `zipfile` raises of an archive it cannot read: broken, cut off, encrypted (RuntimeError), or packed in a way
+# that it does not know (NotImplementedError). No other code runs within.
+_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError)
+
+
 def _document(path: Path) -> FileKind | None:
     if _listed_bytes(path) > MOST_LISTED_BYTES:
         return None
@@ -80,7 +85,7 @@ def _document(path: Path) -> FileKind | None:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename.lower() for info in archive.infolist()]
             mimetype = _mimetype(archive)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
+    except _UNREADABLE:
         return None
     kind = _BY_MIMETYPE.get(mimetype) or _of_folders(names)
     if kind is not None and any(_is_program(name) for name in names):

@@ -1,7 +1,8 @@
 """Submitting: how a take moves with the bytes of its responses, and how its assignment follows.
 
 Rows are locked in one order, so that two devices and the worker never wait for each other in a circle: assets,
-then the assignment, then its takes.
+then the assignment, then its takes. No lock keeps others from writing rows that point at these (FOR NO KEY UPDATE):
+whoever holds a take and changes it twice has its assignment looked for again, and would wait in such a circle.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -201,8 +202,8 @@ def follow(assignment: Assignment, to: str) -> None:
 async def lock(session: AsyncSession, take: Take) -> Assignment:
     """Lock the assignment of a take, then the take, and read both as they are now."""
     key = (take.org_id, take.assignment_id)
-    assignment = await session.get_one(Assignment, key, with_for_update=True, populate_existing=True)
-    await session.refresh(take, with_for_update=True)
+    assignment = await session.get_one(Assignment, key, with_for_update={"key_share": True}, populate_existing=True)
+    await session.refresh(take, with_for_update={"key_share": True})
     return assignment
 
 
@@ -276,7 +277,7 @@ async def _lock_assignments(session: AsyncSession, asset: Asset) -> None:
         select(Assignment)
         .where(Assignment.org_id == asset.org_id, Assignment.id.in_(used))
         .order_by(Assignment.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
 
@@ -289,7 +290,7 @@ async def _takes_with(session: AsyncSession, asset: Asset, *states: str) -> Sequ
         select(Take)
         .where(Take.org_id == asset.org_id, Take.id.in_(uses), Take.state.in_(states))
         .order_by(Take.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return rows.all()

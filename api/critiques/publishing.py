@@ -35,7 +35,7 @@ async def publish(
     """
     take = await find(session, actor, Take, critique.take_id)
     assignment = await submission.lock(session, take)
-    await session.refresh(critique, with_for_update=True)
+    await session.refresh(critique, with_for_update={"key_share": True})
     if critique.state == "published":
         return
     await unchanged()
@@ -119,7 +119,7 @@ async def _supersede(session: AsyncSession, critique: Critique) -> None:
             Critique.state == "published",
             Critique.id != critique.id,
         )
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     for old in before.all():
         old.move("superseded")

@@ -111,7 +111,7 @@ async def grant_take(session: AsyncSession, assignment: Assignment) -> None:
         raise IllegalMoveError(f"This assignment is {state.replace('_', ' ')}; it takes no new take.", state=state)
     draft = await _open_draft(session, assignment, practice=False)
     if draft is not None and draft.closes_at is not None:
-        await session.refresh(draft, with_for_update=True)
+        await session.refresh(draft, with_for_update={"key_share": True})
         if draft.state == "draft" and draft.lapsed_at is None:
             raise ConflictError("A timed take is under way.", code="take-under-way", state=assignment.state)
         if draft.state == "draft":
@@ -153,7 +153,7 @@ async def put_response(session: AsyncSession, take: Take, prompt_id: UUID, data:
         ConflictError: the video failed, or this response may not change any more.
     """
     asset = await _own_asset(session, take, data.asset_id)
-    await session.refresh(take, with_for_update=True)
+    await session.refresh(take, with_for_update={"key_share": True})
     prompt = await session.get(Prompt, (take.org_id, prompt_id))
     if prompt is None or prompt.challenge_id != take.challenge_id:
         raise NotFoundError("There is no prompt with this id in this challenge.")
