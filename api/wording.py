@@ -18,6 +18,8 @@ INSTANT = "2027-03-01T17:00:00Z"
 _RULES: tuple[tuple[str, str], ...] = (
     (r"Object missing required field `([^`]*)`", r"`\1` is missing."),
     (r"Object contains unknown field `([^`]*)`", r"There is no field `\1` here."),
+    (r"Expected `str` of length >= 1", "This must not be empty."),
+    (r"Expected `array` of length >= 1", "This needs at least one item."),
     (r"Expected `str` of length >= (\d+)", r"This needs \1 characters or more."),
     (r"Expected `str` of length <= (\d+)", r"This may have \1 characters at most."),
     (r"Expected `array` of length >= (\d+)", r"This needs \1 items or more."),

@@ -59,7 +59,9 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class FollowThrough:
-    """`asked` steps were asked about at least once; `done_share` is of those. Days are of 24 hours."""
+    """`asked` steps were asked about at least once; `done_share` is of those. Days are of 24 hours,
+    to the hundredth.
+    """
 
     given: int
     asked: int
@@ -91,4 +93,4 @@ def follow_through(steps: Iterable[Followed], at: datetime) -> FollowThrough:
 
 
 def _days(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds() / 86_400
+    return round((end - start).total_seconds() / 86_400, 2)

@@ -9,8 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.auth import Actor
-from api.critiques.schemas import CritiqueOut, DisagreementOut, EvidenceOut, FollowUpOut, ScoreOut, ScoringRubric
+from api.critiques.schemas import CritiqueOut, DisagreementOut, FollowUpOut, ScoreOut, ScoringRubric
 from api.critiques.scoring import judged, scores_of, scoring_rubrics
+from api.moments.schemas import MomentBrief, moment_brief
 from api.progress.next_steps import NextStepOut, next_step_out, open_steps
 from api.refs import PersonRef
 from models.challenge import Challenge
@@ -31,7 +32,7 @@ class _Parts:
     next_steps: dict[UUID, list[NextStepOut]]
     follow_ups: dict[UUID, list[FollowUpOut]]
     to_ask: dict[UUID, list[NextStepOut]]  # by take
-    evidence: dict[tuple[UUID, UUID], list[EvidenceOut]]  # by critique and criterion
+    evidence: dict[tuple[UUID, UUID], list[MomentBrief]]  # by critique and criterion
     superseded_by: dict[UUID, UUID]
     remarks: dict[UUID, int]
 
@@ -118,7 +119,7 @@ def _scores(
     critique: Critique,
     rubric: ScoringRubric,
     scores: dict[UUID, Score],
-    evidence: dict[tuple[UUID, UUID], list[EvidenceOut]],
+    evidence: dict[tuple[UUID, UUID], list[MomentBrief]],
 ) -> list[ScoreOut]:
     """In the order of the criteria."""
     found = zip(rubric.criteria, judged(rubric, scores), strict=True)
@@ -138,16 +139,16 @@ def _scores(
 
 async def _evidence(
     session: AsyncSession, org_id: UUID, critique_ids: Sequence[UUID]
-) -> dict[tuple[UUID, UUID], list[EvidenceOut]]:
+) -> dict[tuple[UUID, UUID], list[MomentBrief]]:
     rows = await session.scalars(
         select(Moment)
         .where(Moment.org_id == org_id, Moment.critique_id.in_(critique_ids), Moment.criterion_id.is_not(None))
         .order_by(Moment.prompt_id, Moment.start_ms, Moment.id)
     )
-    found: dict[tuple[UUID, UUID], list[EvidenceOut]] = defaultdict(list)
+    found: dict[tuple[UUID, UUID], list[MomentBrief]] = defaultdict(list)
     for row in rows:
         if row.critique_id and row.criterion_id:
-            shown = EvidenceOut(row.id, row.prompt_id, row.start_ms, row.end_ms, row.body, row.tone)
+            shown = moment_brief(row)
             found[row.critique_id, row.criterion_id].append(shown)
     return found
 

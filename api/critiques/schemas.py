@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from api.moments.schemas import MomentBrief
 from api.progress.next_steps import NextStepOut
 from api.refs import PersonRef
 
@@ -99,17 +100,6 @@ class ScoringRubric(msgspec.Struct, frozen=True):
     criteria: list[ScoringCriterion]
 
 
-class EvidenceOut(msgspec.Struct, frozen=True):
-    """A moment of the critique that names the criterion."""
-
-    moment_id: UUID
-    prompt_id: UUID
-    start_ms: int
-    end_ms: int | None
-    body: str
-    tone: str
-
-
 class ScoreOut(msgspec.Struct, frozen=True):
     """`value` is 0 (the least level) to 1 (the most); null when it does not apply. `evidence` is where it was seen."""
 
@@ -118,7 +108,7 @@ class ScoreOut(msgspec.Struct, frozen=True):
     not_applicable: bool
     comment: str
     value: float | None
-    evidence: list[EvidenceOut]
+    evidence: list[MomentBrief]
 
 
 class FollowUpOut(msgspec.Struct, frozen=True):

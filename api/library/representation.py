@@ -24,8 +24,8 @@ from api.library.starting import Starter, StarterRubric, library
 from api.paging import Page, decode, encode
 from api.policy import visible
 from api.rubrics.service import rubric_at
+from api.skills.service import skill_names
 from models.rubric import Rubric
-from models.skill import Skill
 from models.template import LibraryRubric, Template
 
 # Where own templates stand in the list: behind all starters.
@@ -169,11 +169,7 @@ async def _own_rubric(session: AsyncSession, template: Template) -> TemplateRubr
 
 async def _rubric(session: AsyncSession, rubric: Rubric) -> TemplateRubric:
     latest = await rubric_at(session, rubric)
-    wanted = {one.skill_id for one in latest.criteria}
-    rows = await session.execute(
-        select(Skill.id, Skill.name).where(Skill.org_id == rubric.org_id, Skill.id.in_(wanted))
-    )
-    names = {row.id: row.name for row in rows}
+    names = await skill_names(session, rubric.org_id, [one.skill_id for one in latest.criteria])
     criteria = [
         TemplateCriterion(
             one.key,

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from api.refs import PersonRef
+from models.critique import Moment
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -43,6 +44,21 @@ class MomentPatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tone: Tone | UnsetType = UNSET
     criterion_id: UUID | None | UnsetType = UNSET
     market_signal: MarketSignal | UnsetType = UNSET
+
+
+class MomentBrief(msgspec.Struct, frozen=True):
+    """A moment as it is named elsewhere: as evidence of a score, or beside one of another take."""
+
+    moment_id: UUID
+    prompt_id: UUID
+    start_ms: int
+    end_ms: int | None
+    body: str
+    tone: str
+
+
+def moment_brief(moment: Moment) -> MomentBrief:
+    return MomentBrief(moment.id, moment.prompt_id, moment.start_ms, moment.end_ms, moment.body, moment.tone)
 
 
 class MomentOut(msgspec.Struct, frozen=True):

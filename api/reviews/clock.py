@@ -91,14 +91,14 @@ async def time_to_feedback(
         whole,
         waiting.open,
         waiting.overdue,
-        (at - waiting.oldest).total_seconds() / 60 if waiting.oldest else None,
+        round((at - waiting.oldest).total_seconds() / 60, 1) if waiting.oldest else None,
         [ReviewerTimes(PersonRef(row.reviewer_id, row.name), _out(row)) for row in rows if not row.whole],
     )
 
 
 def _out(row: Any) -> FeedbackTimes:
     inside = share(row.inside, row.promised) if row.promised else None
-    median, p90 = row.minutes or (None, None)
+    median, p90 = (round(minutes, 1) for minutes in row.minutes) if row.minutes else (None, None)
     return FeedbackTimes(
         row.reviewed, median, p90, InsideOut(inside.value, inside.low, inside.high, row.promised) if inside else None
     )

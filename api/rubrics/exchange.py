@@ -24,7 +24,7 @@ from api.rubrics.schemas import (
 )
 from api.rubrics.sheets import Sheet, read_sheet
 from api.skills.schemas import SkillIn
-from api.skills.service import create_skill
+from api.skills.service import create_skill, skill_names
 from models.errors import InvalidError
 from models.rubric import Rubric
 from models.rubric_rules import first_not_rising, first_repeated
@@ -40,11 +40,7 @@ async def export(session: AsyncSession, rubric: Rubric, version: int | None) -> 
         NotFoundError: there is no such version.
     """
     found = await service.rubric_at(session, rubric, version)
-    wanted = {one.skill_id for one in found.criteria}
-    rows = await session.execute(
-        select(Skill.id, Skill.name).where(Skill.org_id == rubric.org_id, Skill.id.in_(wanted))
-    )
-    names = {row.id: row.name for row in rows}
+    names = await skill_names(session, rubric.org_id, [one.skill_id for one in found.criteria])
     criteria = [
         FileCriterion(
             one.title,

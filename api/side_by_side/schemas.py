@@ -2,17 +2,9 @@ from uuid import UUID
 
 import msgspec
 
+from api.moments.schemas import MomentBrief
 from api.next_steps.schemas import TrackedStep
 from api.takes.schemas import TakeOut
-
-
-class CueSide(msgspec.Struct, frozen=True):
-    moment_id: UUID
-    prompt_id: UUID
-    start_ms: int
-    end_ms: int | None
-    body: str
-    tone: str
 
 
 class CueOut(msgspec.Struct, frozen=True):
@@ -22,8 +14,8 @@ class CueOut(msgspec.Struct, frozen=True):
     """
 
     criterion_key: str | None
-    left: CueSide | None
-    right: CueSide | None
+    left: MomentBrief | None
+    right: MomentBrief | None
     offset_ms: int | None
 
 

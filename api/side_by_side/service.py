@@ -12,10 +12,11 @@ from api.access import find
 from api.auth import Actor
 from api.critiques.representation import critique_outs
 from api.critiques.schemas import CritiqueOut
+from api.moments.schemas import MomentBrief, moment_brief
 from api.next_steps.schemas import TrackedStep
 from api.next_steps.service import tracked, tracked_steps
 from api.policy import visible
-from api.side_by_side.schemas import ComparedCriterion, CueOut, CueSide, LevelOut, SideBySideOut
+from api.side_by_side.schemas import ComparedCriterion, CueOut, LevelOut, SideBySideOut
 from api.takes.representation import take_outs
 from api.takes.service import open_take
 from models.alignment import Mark, Pair, align
@@ -133,11 +134,8 @@ def _cue(pair: Pair, moments: dict[UUID, Moment]) -> CueOut:
     )
 
 
-def _side(mark: Mark | None, moments: dict[UUID, Moment]) -> CueSide | None:
-    if mark is None:
-        return None
-    moment = moments[mark.id]
-    return CueSide(moment.id, moment.prompt_id, moment.start_ms, moment.end_ms, moment.body, moment.tone)
+def _side(mark: Mark | None, moments: dict[UUID, Moment]) -> MomentBrief | None:
+    return moment_brief(moments[mark.id]) if mark is not None else None
 
 
 async def _between(session: AsyncSession, actor: Actor, left: Take, right: Take) -> list[TrackedStep]:

@@ -1,3 +1,6 @@
+from collections.abc import Iterable
+from uuid import UUID
+
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,3 +35,10 @@ async def create_skill(session: AsyncSession, actor: Actor, data: SkillIn) -> tu
     write_event(session, skill, "created")
     await session.flush()
     return skill, True
+
+
+async def skill_names(session: AsyncSession, org_id: UUID, skill_ids: Iterable[UUID]) -> dict[UUID, str]:
+    rows = await session.execute(
+        select(Skill.id, Skill.name).where(Skill.org_id == org_id, Skill.id.in_(set(skill_ids)))
+    )
+    return {row.id: row.name for row in rows}

@@ -1,24 +1,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.factories.critiques import draft, make_critique, publish, scores, write
+from tests.factories.critiques import draft, make_critique, publish, remark, scores, write
 from tests.factories.people import OrgKit, Somebody
-from tests.factories.takes import Story, fresh, make_story, make_take
-
-
-async def remark(who: Somebody, story: Story, take_id: object, **values: Any) -> httpx.Response:
-    body = {
-        "prompt_id": str(story.prompts[0]),
-        "start_ms": 1000,
-        "end_ms": 4000,
-        "body": "Let the silence work",
-        "tone": "strength",
-        **values,
-    }
-    return await who.client.post(f"/v1/takes/{take_id}/moments", json=body)
+from tests.factories.takes import fresh, make_story, make_take
 
 
 async def listed(who: Somebody, take_id: object) -> list[str]:

@@ -92,7 +92,7 @@ async def test_video_and_what_is_not_known_are_taken(org: OrgKit, sent: str, kep
         ({"content_type": ""}, "/content_type", "octet-stream"),
         ({"duration_ms": 3_600_001}, "/duration_ms", PROBLEMS["too_long"].message),
         ({"duration_ms": -5}, "/duration_ms", "0 or more"),
-        ({"filename": ""}, "/filename", "1 characters or more"),
+        ({"filename": ""}, "/filename", "must not be empty"),
         ({"filename": "clip\r\nset-cookie: a=b.mp4"}, "/filename", "no line breaks"),
         ({"filename": "clip\x9b2J.mp4"}, "/filename", "no line breaks"),
         ({"filename": "clip\u2028.mp4"}, "/filename", "no line breaks"),

@@ -29,7 +29,7 @@ class Body(msgspec.Struct, forbid_unknown_fields=True):
         ('{"title": "abc", "count": 0}', "This must be 1 or more."),
         ('{"title": "abc", "count": 10}', "This may be 9 at most."),
         ('{"title": "abc", "count": "1"}', "This must be a whole number or null, not a text."),
-        ('{"title": "abc", "ids": []}', "This needs 1 items or more."),
+        ('{"title": "abc", "ids": []}', "This needs at least one item."),
         ('{"title": "abc", "ids": ["x"]}', "This is not a UUID."),
         ('{"title": "abc", "ids": {}}', "This must be a list or null, not an object."),
         ('{"title": "abc", "at": "soon"}', "This is not a time such as 2027-03-01T17:00:00Z."),

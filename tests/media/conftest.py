@@ -1,4 +1,7 @@
-"""Both object stores over real HTTP; a test that asks for `store` runs on each."""
+"""Both object stores over real HTTP, where a test that asks for `store` runs on each, and a house with its worker.
+
+A module that asks for a house says which database it has: `own_urls`.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,7 +10,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from api.embedded import Urls
 from media.storage import Storage
+from tests.factories.jobs import House, a_house, folder_store
 from tests.s3_shim import S3Server, running_s3
 from tests.stores import NO_TLS, Clock, LocalServer, open_s3, running_local
 
@@ -48,3 +53,15 @@ async def store(
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(timeout=30, trust_env=False, verify=NO_TLS) as client:
         yield client
+
+
+@pytest.fixture
+async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
+    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def on_each_store(own_urls: Urls, store: Storage, tmp_path: Path) -> AsyncIterator[House]:
+    async with a_house(own_urls, store, tmp_path) as made:
+        yield made

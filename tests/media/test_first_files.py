@@ -1,8 +1,6 @@
 """The first file of a video goes once the ladder has an MP4 of its pictures, and no URL breaks before its time."""
 
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +11,7 @@ from media import keys, queue, sweeps
 from media.inventory import inventory_of
 from models.asset import FIRST_UNTIL
 from tests.factories.assets import put_playable, put_ready
-from tests.factories.jobs import House, a_house, folder_store, own_database
+from tests.factories.jobs import House, own_database
 
 LARGE = {"how": "copy", "planned": ["720", "360", "audio", "360p"], "waveform": True}
 
@@ -21,12 +19,6 @@ LARGE = {"how": "copy", "planned": ["720", "360", "audio", "360p"], "waveform": 
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_first_files")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def ready(house: House, **values: Any) -> UUID:

@@ -1,7 +1,7 @@
 """A few dozen of the mutated files that `make fuzz-media` reads by the thousand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -12,7 +12,7 @@ from api.embedded import EmbeddedPostgres, Urls
 from media.facts import Probe
 from tests.at_work import at_work
 from tests.clips import clip
-from tests.factories.jobs import House, a_house, folder_store, own_database
+from tests.factories.jobs import House, own_database
 from tests.fuzz.media_campaign import MediaCampaign, read, work
 from tests.fuzz.media_cases import BASES, CASES, CHANGES, Case, Mutation, Place, base
 
@@ -34,12 +34,6 @@ def runner() -> Iterator[asyncio.Runner]:
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_fuzzer")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 def test_a_mutated_file_is_refused_or_read_and_leaves_nothing(runner: asyncio.Runner, tmp_path: Path) -> None:

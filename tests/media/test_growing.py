@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,11 +15,10 @@ from api.embedded import EmbeddedPostgres, Urls
 from media import keys, queue
 from media.inventory import Finding, Inventory, Orphan
 from media.playlists import RenditionIndex
-from media.storage import Storage
 from models.asset import Asset
 from models.base import now
 from tests.factories.assets import jobs_of
-from tests.factories.jobs import FAST, House, a_house, eventually, folder_store, own_database
+from tests.factories.jobs import FAST, House, eventually, own_database
 from tests.growing import SECONDS, SEGMENTS, foreign_clip, slow
 from tests.processes import running
 
@@ -30,18 +29,6 @@ PIECES = [f"pieces/{name}/{number}.m4s" for name in ("360", "audio") for number 
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_growing")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def on_each_store(own_urls: Urls, store: Storage, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, store, tmp_path) as made:
-        yield made
 
 
 def asset_of(house: House, id_: UUID) -> Callable[[], Awaitable[Asset]]:

@@ -6,7 +6,7 @@ Nothing that a file names is opened: the kernel would tell, and a listening port
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -22,7 +22,7 @@ from media.problems import MediaProblem
 from tests import clips
 from tests.canary import Canary, watched
 from tests.clips import TOOLS
-from tests.factories.jobs import House, a_house, folder_store, own_database
+from tests.factories.jobs import House, own_database
 from tests.hostile import HOSTILE, NAMING, SCRIPT, edited
 
 GIVEN = Path(__file__).parents[2].parent / "shared" / "clips" / "attack"
@@ -147,12 +147,6 @@ def test_every_input_is_read_by_the_lists_of_what_may_be_opened() -> None:
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_hostile")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def test_a_worker_survives_them_all_and_serves_nothing_of_them(house: House, canary: Canary) -> None:

@@ -1,7 +1,5 @@
 """What a prompt allows, held against what came; what many are to watch; and what is known of a voice."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,19 +12,13 @@ from media.jobs.transcode_asset import transcode_asset
 from media.problems import PROBLEMS
 from models.challenge import Prompt
 from models.take import Response
-from tests.factories.jobs import House, a_house, folder_store, own_database
+from tests.factories.jobs import House, own_database
 from tests.factories.takes import make_story, make_take
 
 
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_asked")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def prompt_that(house: House, **allows: Any) -> UUID:

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -15,10 +14,10 @@ from media.jobs.make_ladder import make_ladder
 from media.jobs.process_asset import process_asset
 from media.local_store import LocalStorage
 from media.playlists import RenditionIndex
-from media.storage import Storage, StorageUnavailable
+from media.storage import StorageUnavailable
 from models.take import Response, Take
 from tests.clips import clip
-from tests.factories.jobs import House, Refusing, a_house, folder_store, hand_in, own_database
+from tests.factories.jobs import House, Refusing, hand_in, own_database
 from tests.factories.takes import state_of
 from tests.stores import SECRET, sha256_of
 
@@ -28,18 +27,6 @@ PLAYABLE = ["playable.mp4", "poster.jpg", "source.bin"]
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_jobs")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def on_each_store(own_urls: Urls, store: Storage, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, store, tmp_path) as made:
-        yield made
 
 
 async def test_an_upload_becomes_playable_and_then_ready(on_each_store: House) -> None:

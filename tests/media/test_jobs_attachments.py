@@ -1,9 +1,7 @@
 """An attachment, from the bytes that came to what is served: a file as it is, a recording as any other video."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import httpx
@@ -15,13 +13,12 @@ from media import keys
 from media.inventory import Finding, inventory_of
 from media.jobs.assets import order
 from media.local_store import LocalStorage
-from media.storage import Storage
 from models.asset import Upload
 from models.base import now
 from tests import files
 from tests.client import Document
 from tests.clips import clip
-from tests.factories.jobs import House, a_house, folder_store, own_database
+from tests.factories.jobs import House, own_database
 from tests.factories.people import Somebody
 from tests.factories.uploads import new_app
 
@@ -29,18 +26,6 @@ from tests.factories.uploads import new_app
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_attachments")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def on_each_store(own_urls: Urls, store: Storage, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, store, tmp_path) as made:
-        yield made
 
 
 async def attached(house: House, data: bytes, filename: str = "Preise 2027.pdf", owner: Somebody | None = None) -> UUID:

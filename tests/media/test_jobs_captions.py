@@ -3,8 +3,6 @@
 What a model hears is tested by `make test-captions`, where there is one.
 """
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -18,7 +16,7 @@ from models.asset import Asset, Caption, Rendition
 from models.captions import captioning, note_captioning
 from models.ids import new_id
 from tests.clips import clip
-from tests.factories.jobs import House, a_house, folder_store, own_database
+from tests.factories.jobs import House, own_database
 
 VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHi\n"
 
@@ -26,12 +24,6 @@ VTT = b"WEBVTT\n\n00:00.000 --> 00:01.000\nHi\n"
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_captions")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def put_video(house: House, name: str = "plain.mp4", *, asked: bool = True, state: str = "ready") -> UUID:

@@ -1,4 +1,3 @@
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,18 +12,12 @@ from models.bright_spot import BrightSpot
 from models.consents import drop_clip
 from models.ids import new_id
 from tests.clips import TOOLS
-from tests.factories.jobs import House, Refusing, a_house, folder_store, hand_in, make_bright_spot, own_database
+from tests.factories.jobs import House, Refusing, hand_in, make_bright_spot, own_database
 
 
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_clips")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def test_a_clip_is_cut_of_the_renditions_of_its_segments(house: House, tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 """How far an encode is, as the asset tells it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -11,18 +10,12 @@ import pytest
 from api.embedded import EmbeddedPostgres, Urls
 from media.jobs.percent import telling_percent
 from models.database import Database
-from tests.factories.jobs import House, a_house, eventually, folder_store, long_clip, own_database
+from tests.factories.jobs import House, eventually, long_clip, own_database
 
 
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_percent")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 def percent_of(house: House, id_: UUID) -> Callable[[], Awaitable[int | None]]:

@@ -24,7 +24,7 @@ from models.asset import Asset
 from models.challenge import Prompt
 from models.take import Response
 from tests.clips import TOOLS, clip
-from tests.factories.jobs import House, Refusing, a_house, eventually, folder_store, own_database
+from tests.factories.jobs import House, Refusing, eventually, own_database
 from tests.factories.takes import make_story, make_take
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -33,12 +33,6 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_databas
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_races")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 class Meeting(Refusing):

@@ -1,6 +1,5 @@
 """A rendition that does not come keeps no other from being shown."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -18,7 +17,7 @@ from models.asset import Asset
 from models.event import Event
 from tests.broken import BROKEN, FULL, failing_at
 from tests.clips import TOOLS, clip
-from tests.factories.jobs import House, a_house, folder_store, own_database
+from tests.factories.jobs import House, own_database
 
 TOP = "name:432p"
 
@@ -26,12 +25,6 @@ TOP = "name:432p"
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_failures")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def playable(house: House, name: str = "two_rungs.mp4") -> UUID:

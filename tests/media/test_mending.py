@@ -1,8 +1,6 @@
 """What is done about what an inventory has found."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,7 +14,7 @@ from models.asset import Caption
 from models.base import now
 from models.take import Take
 from tests.factories.assets import put_playable, put_ready
-from tests.factories.jobs import House, a_house, folder_store, hand_in, make_bright_spot, own_database
+from tests.factories.jobs import House, hand_in, make_bright_spot, own_database
 from tests.factories.takes import make_story, make_take
 
 REST = {"renditions_pending": False, "problem_code": "timed_out"}
@@ -25,12 +23,6 @@ REST = {"renditions_pending": False, "problem_code": "timed_out"}
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_mending")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def found(house: House) -> list[Finding]:

@@ -1,6 +1,5 @@
 """What is lost of a real video is made again, and nothing else, while the video goes on playing."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from models.event import Event
 from models.take import Response
 from tests.broken import failing_at
 from tests.clips import TOOLS
-from tests.factories.jobs import House, a_house, folder_store, make_bright_spot, own_database
+from tests.factories.jobs import House, make_bright_spot, own_database
 from tests.factories.takes import make_story, make_take
 from tests.media.test_jobs_asked import prompt_that
 from tests.stores import SECRET
@@ -33,12 +32,6 @@ COPIED, ENCODED = "two_rungs.mp4", "phone.mov"
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_mending_anew")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def missed(house: House, id_: UUID) -> list[Lost]:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,7 +14,7 @@ from api.embedded import EmbeddedPostgres, Urls
 from media.jobs import engine
 from media.jobs.engine import Connection, conninfo, make_pool
 from models.database import GRACE_S, STATEMENT_S
-from tests.factories.jobs import House, a_house, eventually, folder_store, own_database
+from tests.factories.jobs import House, eventually, own_database
 from tests.factories.postgres import exists, stopped, wait_until
 
 Pool = AsyncConnectionPool
@@ -29,12 +28,6 @@ QUEUE_PIDS = (
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_stalls")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text, update
@@ -21,10 +19,8 @@ from models.take import Take
 from tests.factories.jobs import (
     House,
     Refusing,
-    a_house,
     completed,
     eventually,
-    folder_store,
     hand_in,
     make_bright_spot,
     own_database,
@@ -37,12 +33,6 @@ HOUR = timedelta(hours=1)
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_sweeps")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def put_upload(house: House, **values: object) -> Upload:

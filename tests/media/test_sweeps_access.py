@@ -1,8 +1,6 @@
 """Sessions, refresh tokens and links that ended long ago are forgotten; of what lives everything stays."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -16,7 +14,7 @@ from models.base import now
 from models.errors import UnauthenticatedError
 from models.person import AccountToken, Person, RefreshToken, Session
 from tests.conftest import SECRET
-from tests.factories.jobs import House, a_house, folder_store, own_database
+from tests.factories.jobs import House, own_database
 
 DAY = timedelta(days=1)
 LONG_AGO, LATELY = 31 * DAY, 29 * DAY
@@ -26,12 +24,6 @@ PHONE = Client("192.0.2.1", "a phone")
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_forgotten")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 def gate(house: House) -> Gate:

@@ -1,10 +1,8 @@
 """Sweeps of what videos are made of: sources that are kept no longer, lost jobs, and what belongs to nothing."""
 
 import os
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,10 +26,8 @@ from tests.factories.assets import put_ready
 from tests.factories.jobs import (
     FAST,
     House,
-    a_house,
     completed,
     eventually,
-    folder_store,
     make_bright_spot,
     own_database,
 )
@@ -50,12 +46,6 @@ def own_urls(cluster: EmbeddedPostgres) -> Urls:
     with psycopg.connect(conninfo(urls.migrate)) as connection:
         connection.execute(room)
     return urls
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def ready(house: House, age: timedelta, **values: Any) -> UUID:

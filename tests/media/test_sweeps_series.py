@@ -1,8 +1,6 @@
 """The sweep posts what series have due, in every organization, and one that fails keeps no other from it."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -15,19 +13,13 @@ from models.base import now
 from models.challenge import Assignment, Challenge
 from models.series import Occurrence, Series
 from models.team import Audience, AudienceTeam
-from tests.factories.jobs import House, a_house, folder_store, own_database
+from tests.factories.jobs import House, own_database
 from tests.factories.takes import Story, make_story
 
 
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_series")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def put_series(house: House, story: Story, *, first_ago: timedelta) -> UUID:

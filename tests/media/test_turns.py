@@ -6,7 +6,6 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
@@ -17,7 +16,7 @@ from procrastinate import App, PsycopgConnector
 from api.embedded import EmbeddedPostgres, Urls
 from media import turns
 from media.jobs.engine import Jobs, conninfo, make_pool
-from tests.factories.jobs import House, a_house, eventually, folder_store, make_bright_spot, own_database
+from tests.factories.jobs import House, eventually, make_bright_spot, own_database
 from tests.factories.takes import make_story, make_take
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -262,12 +261,6 @@ async def _procrastinate_would(desk: Desk) -> int | None:
 
 
 # What is deferred
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def test_a_job_is_deferred_with_the_place_that_its_video_gives_it(house: House) -> None:

@@ -1,7 +1,6 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from media.jobs.work_dir import own_folder
 from media.local_store import LocalStorage
 from media.storage import Storage
 from media.worker import WorkerContext
-from tests.factories.jobs import FAST, House, a_house, eventually, folder_store, long_clip, own_database
+from tests.factories.jobs import FAST, House, eventually, long_clip, own_database
 from tests.stores import SECRET
 
 READY = {"ready"}
@@ -28,12 +27,6 @@ READY = {"ready"}
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_worker")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 class Gate(LocalStorage):

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +11,13 @@ from pathlib import Path
 import pytest
 
 from api.embedded import EmbeddedPostgres, Urls
-from tests.factories.jobs import FAST, House, a_house, eventually, folder_store, long_clip, own_database
+from tests.factories.jobs import FAST, House, eventually, long_clip, own_database
 from tests.processes import running
 
 
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_process")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

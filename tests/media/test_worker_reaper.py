@@ -1,7 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,18 +8,12 @@ from media.jobs.alone import alone
 from media.jobs.engine import conninfo, make_app, make_pool
 from media.reaper import Reaper
 from models.take import Take
-from tests.factories.jobs import FAST, House, a_house, eventually, folder_store, hand_in, own_database
+from tests.factories.jobs import FAST, House, eventually, hand_in, own_database
 
 
 @pytest.fixture(scope="module")
 def own_urls(cluster: EmbeddedPostgres) -> Urls:
     return own_database(cluster, "of_the_reaper")
-
-
-@pytest.fixture
-async def house(own_urls: Urls, tmp_path: Path) -> AsyncIterator[House]:
-    async with a_house(own_urls, folder_store(tmp_path / "store"), tmp_path) as made:
-        yield made
 
 
 async def reap(house: House, *, stalled_s: float = 30.0) -> None:
